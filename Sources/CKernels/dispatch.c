@@ -1,0 +1,91 @@
+// Chooses a variant before main, and calls it. Written once before any thread exists, the pointer needs no lock and no
+// atomic, and no ifunc that sanitizers and static linking would stumble over.
+#include "kernels.h"
+
+extern const struct kernel_table kernel_table_baseline;
+static const struct kernel_table *variants[3];
+static const struct kernel_table *active = &kernel_table_baseline;
+
+__attribute__((constructor)) static void choose_kernels(void) {
+    size_t count = 0;
+#if defined(__x86_64__)
+    extern const struct kernel_table kernel_table_avx2, kernel_table_avx512;
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        variants[count++] = &kernel_table_avx512;
+    if (avx2) variants[count++] = &kernel_table_avx2;
+#endif
+    variants[count] = &kernel_table_baseline;
+    active = variants[0];
+}
+
+const struct kernel_table *kernel_variant(size_t index) {
+    return index < sizeof variants / sizeof *variants ? variants[index] : NULL;
+}
+
+void kernel_embed(const float *words, const float *positions, const float *segment, const int32_t *ids,
+                  const int32_t *position, size_t tokens, size_t hidden, const float *gamma, const float *beta,
+                  float epsilon, float *sum, float *out) {
+    active->embed(words, positions, segment, ids, position, tokens, hidden, gamma, beta, epsilon, sum, out);
+}
+void kernel_layer_norm(const float *x, size_t rows, size_t columns, const float *gamma, const float *beta,
+                       float epsilon, float *out) {
+    active->layer_norm(x, rows, columns, gamma, beta, epsilon, out);
+}
+void kernel_bias_residual_layer_norm(const float *dense, const float *bias, const float *residual, size_t rows,
+                                     size_t columns, const float *gamma, const float *beta, float epsilon,
+                                     float *out) {
+    active->bias_residual_layer_norm(dense, bias, residual, rows, columns, gamma, beta, epsilon, out);
+}
+void kernel_add_bias(float *x, const float *bias, size_t rows, size_t columns) {
+    active->add_bias(x, bias, rows, columns);
+}
+void kernel_bias_gelu(float *x, const float *bias, size_t rows, size_t columns) {
+    active->bias_gelu(x, bias, rows, columns);
+}
+void kernel_softmax(float *x, size_t rows, size_t columns, size_t stride) {
+    active->softmax(x, rows, columns, stride);
+}
+void kernel_log_sum_exp(const float *x, size_t rows, size_t columns, float *out) {
+    active->log_sum_exp(x, rows, columns, out);
+}
+void kernel_accumulate_rows(const float *x, size_t rows, size_t columns, double *sums) {
+    active->accumulate_rows(x, rows, columns, sums);
+}
+void kernel_column_sums(const float *x, size_t rows, size_t columns, float *out) {
+    active->column_sums(x, rows, columns, out);
+}
+void kernel_row_sums(const float *x, size_t rows, size_t columns, float *out) {
+    active->row_sums(x, rows, columns, out);
+}
+float kernel_dot(const float *a, const float *b, size_t count) { return active->dot(a, b, count); }
+double kernel_sum_of_squares(const float *x, size_t count) { return active->sum_of_squares(x, count); }
+void kernel_scaled_add(float *y, const float *x, float factor, size_t count) {
+    active->scaled_add(y, x, factor, count);
+}
+void kernel_scale(float *x, float factor, size_t count) { active->scale(x, factor, count); }
+void kernel_half_to_float(const void *halves, float *out, size_t count) { active->half_to_float(halves, out, count); }
+void kernel_bfloat16_to_float(const void *halves, float *out, size_t count) {
+    active->bfloat16_to_float(halves, out, count);
+}
+void kernel_float_to_half(const float *x, void *out, size_t count) { active->float_to_half(x, out, count); }
+void kernel_float_to_bfloat16(const float *x, void *out, size_t count) { active->float_to_bfloat16(x, out, count); }
+void kernel_adamw_step(float *weights, const float *gradient, float *first, float *second, size_t count,
+                       const struct kernel_adamw *step) {
+    active->adamw_step(weights, gradient, first, second, count, step);
+}
+void kernel_softmax_cross_entropy(const float *logits, const int32_t *targets, size_t rows, size_t columns,
+                                  float scale, float *gradient, float *losses) {
+    active->softmax_cross_entropy(logits, targets, rows, columns, scale, gradient, losses);
+}
+void kernel_random_words(uint32_t *out, size_t count, uint64_t first, const struct kernel_random *stream) {
+    active->random_words(out, count, first, stream);
+}
+void kernel_random_uniform(float *out, size_t count, uint64_t first, const struct kernel_random *stream) {
+    active->random_uniform(out, count, first, stream);
+}
+void kernel_dropout_mask(float *out, size_t count, uint64_t first, const struct kernel_random *stream, float rate) {
+    active->dropout_mask(out, count, first, stream, rate);
+}

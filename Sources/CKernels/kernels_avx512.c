@@ -1,0 +1,8 @@
+// x86-64 with 512-bit registers: Skylake-SP, Zen 4 and later.
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#define KERNEL_TABLE kernel_table_avx512
+#define KERNEL_NAME "avx512"
+#include "kernels_body.h"
+#pragma clang attribute pop
+#endif

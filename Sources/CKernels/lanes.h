@@ -1,0 +1,101 @@
+// Sixteen floats at a time, whatever registers there are: clang splits or keeps the vector type as the target needs.
+// Sixteen everywhere means that sums are taken in the same order on every instruction set.
+//
+// Included inside the target pragma of a variant, so that these inline into it.
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// Everything that passes a vector by value is inlined: no calling convention is ever asked.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+enum { LANES = 16 };
+typedef float floats __attribute__((ext_vector_type(16)));
+typedef uint32_t words __attribute__((ext_vector_type(16)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE floats load(const float *p) {
+    floats v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(float *p, floats v) { memcpy(p, &v, sizeof v); }
+
+// The last `count` < LANES elements of a row; `rest` fills the lanes beyond.
+INLINE floats load_tail(const float *p, size_t count, float rest) {
+    float lanes[LANES];
+    for (size_t i = 0; i < LANES; i++) lanes[i] = rest;
+    for (size_t i = 0; i < count; i++) lanes[i] = p[i];
+    return load(lanes);
+}
+
+INLINE void store_tail(float *p, floats v, size_t count) {
+    float lanes[LANES];
+    store(lanes, v);
+    for (size_t i = 0; i < count; i++) p[i] = lanes[i];
+}
+
+INLINE floats splat(float x) { return (floats)(x); }
+
+// NaN in `a` stays NaN.
+INLINE floats larger(floats a, floats b) { return a < b ? b : a; }
+INLINE floats smaller(floats a, floats b) { return a > b ? b : a; }
+
+INLINE float sum_lanes(floats v) {
+    float lanes[LANES];
+    store(lanes, v);
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t i = 0; i < width; i++) lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+
+INLINE float max_lanes(floats v) {
+    float lanes[LANES];
+    store(lanes, v);
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t i = 0; i < width; i++) lanes[i] = lanes[i] < lanes[i + width] ? lanes[i + width] : lanes[i];
+    return lanes[0];
+}
+
+// exp, relative error below 2e-7 for -87.3 <= x <= 88.3; clamped outside, NaN stays NaN.
+//
+// x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 p(r), p a minimax polynomial (relative error 3e-9).
+INLINE floats exp_lanes(floats x) {
+    const floats magic = splat(0x1.8p23f); // adding it rounds to a whole number, kept in the low bits
+    x = smaller(larger(x, splat(-87.33f)), splat(88.37f));
+    floats shifted = x * splat(1.44269504f) + magic;
+    floats n = shifted - magic;
+    floats r = x - n * splat(0.693359375f); // 9 bits of ln 2: exact for every n that occurs
+    r = r - n * splat(-2.12194440e-4f);
+    floats p = splat(0x1.6a21acp-10f);
+    p = p * r + splat(0x1.123b6ap-7f);
+    p = p * r + splat(0x1.5558fap-5f);
+    p = p * r + splat(0x1.555490p-3f);
+    p = p * r + splat(0x1.fffffcp-2f);
+    floats y = p * (r * r) + r + splat(1.0f);
+    words power = (__builtin_bit_cast(words, shifted) - __builtin_bit_cast(words, magic) + 127) << 23;
+    return y * __builtin_bit_cast(floats, power);
+}
+
+// v * Phi(v), Phi the normal distribution function. Absolute error below 1e-6 * max(1, |v|).
+//
+// With u = |v|, 2 Phi(-u) = exp(-u p(u)): one smooth polynomial serves the middle and the tail, where 1 + erf(v) would
+// cancel. p is fitted to minimise the error of the product on [0, 6]; beyond, the exponent goes on as -u^2 / 2.
+INLINE floats gelu_lanes(floats v) {
+    floats u = larger(v, -v);
+    floats near = smaller(u, splat(6.0f));
+    floats p = splat(1.864793e-08f);
+    p = p * near + splat(-5.6516166e-07f);
+    p = p * near + splat(7.3179626e-06f);
+    p = p * near + splat(-5.152012e-05f);
+    p = p * near + splat(0.00018915885f);
+    p = p * near + splat(9.413069e-06f);
+    p = p * near + splat(-0.004826822f);
+    p = p * near + splat(0.036357578f);
+    p = p * near + splat(0.31830493f);
+    p = p * near + splat(0.79788494f);
+    floats exponent = near * p + splat(0.5f) * (u * u - near * near);
+    floats tail = v * (splat(0.5f) * exp_lanes(-exponent));
+    return v < splat(0.0f) ? tail : v - tail;
+}

@@ -1,0 +1,3 @@
+// OpenBLAS's CBLAS interface. Only Tensors' Gemm.swift and Attention.swift call it.
+#pragma once
+#include <cblas.h>

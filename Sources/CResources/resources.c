@@ -1,0 +1,58 @@
+#include "resources.h"
+
+static const unsigned char migration_0001[] = {
+#embed "../../migrations/0001_schema.sql"
+};
+static const unsigned char migration_0002[] = {
+#embed "../../migrations/0002_models.sql"
+};
+static const unsigned char migration_0003[] = {
+#embed "../../migrations/0003_documents.sql"
+};
+static const unsigned char migration_0004[] = {
+#embed "../../migrations/0004_results.sql"
+};
+static const unsigned char migration_0005[] = {
+#embed "../../migrations/0005_gold.sql"
+};
+static const unsigned char migration_0006[] = {
+#embed "../../migrations/0006_training.sql"
+};
+static const unsigned char migration_0007[] = {
+#embed "../../migrations/0007_control.sql"
+};
+
+static const unsigned char demo_labelled[] = {
+#embed "../../deploy/demo/labelled.jsonl"
+};
+static const unsigned char demo_unlabelled[] = {
+#embed "../../deploy/demo/unlabelled.jsonl"
+};
+
+#define RESOURCE(name, bytes) {name, bytes, sizeof bytes}
+
+// A test of Store compares this list with the folder.
+static const glossator_resource migrations[] = {
+    RESOURCE("0001_schema.sql", migration_0001),
+    RESOURCE("0002_models.sql", migration_0002),
+    RESOURCE("0003_documents.sql", migration_0003),
+    RESOURCE("0004_results.sql", migration_0004),
+    RESOURCE("0005_gold.sql", migration_0005),
+    RESOURCE("0006_training.sql", migration_0006),
+    RESOURCE("0007_control.sql", migration_0007),
+};
+
+const glossator_resource *glossator_migrations(size_t *count) {
+    *count = sizeof migrations / sizeof *migrations;
+    return migrations;
+}
+
+static const glossator_resource demo_texts[] = {
+    RESOURCE("labelled.jsonl", demo_labelled),
+    RESOURCE("unlabelled.jsonl", demo_unlabelled),
+};
+
+const glossator_resource *glossator_demo_texts(size_t *count) {
+    *count = sizeof demo_texts / sizeof *demo_texts;
+    return demo_texts;
+}

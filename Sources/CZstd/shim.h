@@ -1,0 +1,3 @@
+// zstd, as the system has it: embeddings and heads are stored compressed.
+#pragma once
+#include <zstd.h>
