@@ -1,0 +1,25 @@
+internal import CKernels
+
+/// Adds `bias` to every row of `x`, in place.
+package func addBias(_ x: inout Matrix, _ bias: [Float]) {
+    precondition(x.columns == bias.count)
+    kernel_add_bias(&x.values, bias, x.rows, x.columns)
+}
+
+/// `x = gelu(x + bias)` in place; gelu in its exact ("erf") form, absolute error below 1e-6 * max(1, |x|).
+package func addBiasGelu(_ x: inout Matrix, _ bias: [Float]) {
+    precondition(x.columns == bias.count)
+    kernel_bias_gelu(&x.values, bias, x.rows, x.columns)
+}
+
+/// Softmax over every row, in place.
+package func softmax(_ x: inout Matrix) {
+    kernel_softmax(&x.values, x.rows, x.columns, x.columns)
+}
+
+/// `log(sum(exp(row)))` of every row; -infinity when there are no columns.
+package func logSumExp(_ x: Matrix) -> [Float] {
+    var out = [Float](repeating: 0, count: x.rows)
+    kernel_log_sum_exp(x.values, x.rows, x.columns, &out)
+    return out
+}
