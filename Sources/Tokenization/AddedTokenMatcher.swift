@@ -1,0 +1,125 @@
+/// Finds added tokens' literals: from left to right, at each place the longest, never overlapping.
+struct AddedTokenMatcher: Sendable {
+    struct Match {
+        var id: Int32
+        /// Bytes of the text that was searched, with the white space that the token swallows.
+        var range: Range<Int>
+    }
+
+    private struct Pattern: Sendable {
+        var bytes: [UInt8]
+        var id: Int32
+        var token: AddedToken
+    }
+
+    /// Patterns by their first byte, longest first.
+    private let patterns: [[Pattern]]
+    let isEmpty: Bool
+
+    /// - Parameter tokens: spelling to look for, the id to give, and the token whose flags hold.
+    init(_ tokens: [(spelling: [UInt8], id: Int32, token: AddedToken)]) {
+        var patterns = [[Pattern]](repeating: [], count: 256)
+        for token in tokens {
+            guard let first = token.spelling.first else { continue }
+            let isNew = !patterns[Int(first)].contains { $0.bytes == token.spelling }
+            if isNew {
+                patterns[Int(first)].append(Pattern(bytes: token.spelling, id: token.id, token: token.token))
+            }
+        }
+        self.patterns = patterns.map { $0.sorted { $0.bytes.count > $1.bytes.count } }
+        isEmpty = patterns.allSatisfy(\.isEmpty)
+    }
+
+    /// The first match that begins at `cursor` or later. `cursor` moves behind its literal, and to the end when there
+    /// is none. `floor` is where the last match ended, its white space included.
+    func next(in bytes: [UInt8], from cursor: inout Int, floor: Int) -> Match? {
+        guard !isEmpty else {
+            cursor = bytes.count
+            return nil
+        }
+        while cursor < bytes.count {
+            let candidates = patterns[Int(bytes[cursor])]
+            guard !candidates.isEmpty, let found = candidates.first(where: { Self.matches($0.bytes, bytes, cursor) })
+            else {
+                cursor += 1
+                continue
+            }
+            var range = cursor..<cursor + found.bytes.count
+            cursor = range.upperBound
+            if found.token.isWholeWord, !Self.standsAlone(range, in: bytes) { continue }
+            if found.token.stripsLeft {
+                range = max(floor, Self.whiteSpaceStart(before: range.lowerBound, in: bytes))..<range.upperBound
+            }
+            if found.token.stripsRight {
+                range = range.lowerBound..<Self.whiteSpaceEnd(after: range.upperBound, in: bytes)
+            }
+            return Match(id: found.id, range: range)
+        }
+        return nil
+    }
+
+    private static func matches(_ pattern: [UInt8], _ bytes: [UInt8], _ start: Int) -> Bool {
+        guard bytes.count - start >= pattern.count else { return false }
+        for index in pattern.indices where bytes[start + index] != pattern[index] { return false }
+        return true
+    }
+
+    private static func standsAlone(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+        if range.lowerBound > 0 {
+            if isWordCharacter(decode(bytes, scalarStart(before: range.lowerBound, in: bytes)).scalar) { return false }
+        }
+        return range.upperBound == bytes.count || !isWordCharacter(decode(bytes, range.upperBound).scalar)
+    }
+
+    private static func whiteSpaceStart(before end: Int, in bytes: [UInt8]) -> Int {
+        var start = end
+        while start > 0 {
+            let previous = scalarStart(before: start, in: bytes)
+            guard UnicodeFacts.shared.kinds(decode(bytes, previous).scalar).contains(.whiteSpace) else { break }
+            start = previous
+        }
+        return start
+    }
+
+    private static func whiteSpaceEnd(after start: Int, in bytes: [UInt8]) -> Int {
+        var end = start
+        while end < bytes.count {
+            let (scalar, length) = decode(bytes, end)
+            guard UnicodeFacts.shared.kinds(scalar).contains(.whiteSpace) else { break }
+            end += length
+        }
+        return end
+    }
+
+    /// What regular expressions call `\w` (UTS #18): letters, marks, decimal digits, connectors, joiners; as of
+    /// Unicode 16, which the reference's regular expressions know.
+    private static func isWordCharacter(_ scalar: UInt32) -> Bool {
+        guard let properties = Unicode.Scalar(scalar)?.properties, let age = properties.age, age.major <= 16 else {
+            return false
+        }
+        if properties.isAlphabetic || properties.isJoinControl { return true }
+        switch properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
+        default: return false
+        }
+    }
+}
+
+/// The scalar at `index` of well-formed UTF-8, and its length in bytes.
+func decode(_ bytes: [UInt8], _ index: Int) -> (scalar: UInt32, length: Int) {
+    let lead = UInt32(bytes[index])
+    func trail(_ offset: Int) -> UInt32 { UInt32(bytes[index + offset]) & 0x3F }
+    switch lead {
+    case ..<0x80: return (lead, 1)
+    case ..<0xE0: return ((lead & 0x1F) << 6 | trail(1), 2)
+    case ..<0xF0: return ((lead & 0x0F) << 12 | trail(1) << 6 | trail(2), 3)
+    default: return ((lead & 0x07) << 18 | trail(1) << 12 | trail(2) << 6 | trail(3), 4)
+    }
+}
+
+/// Where the scalar that ends before `index` begins.
+private func scalarStart(before index: Int, in bytes: [UInt8]) -> Int {
+    var start = index - 1
+    while start > 0, bytes[start] & 0xC0 == 0x80 { start -= 1 }
+    return start
+}
