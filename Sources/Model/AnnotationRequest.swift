@@ -1,0 +1,53 @@
+package import Tensors
+
+/// One text to read.
+package struct AnnotationRequest: Sendable, Equatable {
+    /// What offsets refer to.
+    package let text: String
+    /// The words that entity heads tag, or nil when the tokenizer finds the words itself.
+    package let words: [String]?
+
+    package init(text: String) {
+        self.text = text
+        words = nil
+    }
+
+    /// A text that somebody has split into words already. Offsets refer to the words joined by one space each, and the
+    /// text is one segment whatever the segmentation: who splits words has split sentences before.
+    package init(words: [String]) {
+        text = words.joined(separator: " ")
+        self.words = words
+    }
+}
+
+/// What heads learn from: the frozen backbone's view of one document, read as a single segment.
+package struct DocumentFeatures: Sendable, Equatable {
+    /// Pooled and normalised as the embedding space says; `[hidden]`.
+    package let embedding: [Float]
+    /// `[words that have tokens, hidden]`: the final hidden state of each word's first piece. No rows when words were
+    /// not asked for.
+    package let words: Matrix
+    /// Row by row, the word's Unicode scalars in the text, half-open.
+    package let wordSpans: [Range<Int>]
+    /// Row by row, which word it is: an index into the request's `words`, or the row itself for raw text. Words that
+    /// vanish in tokenisation (empty, control characters only) have no row.
+    package let wordIndices: [Int]
+    /// Of all the text's words, those without a row included; `EntityDecoder` takes both.
+    package let wordCount: Int
+    /// Word pieces encoded, special tokens and window overlaps included.
+    package let tokenCount: Int
+
+    package init(
+        embedding: [Float], words: Matrix, wordSpans: [Range<Int>], wordIndices: [Int], wordCount: Int,
+        tokenCount: Int
+    ) {
+        self.embedding = embedding
+        self.words = words
+        self.wordSpans = wordSpans
+        self.wordIndices = wordIndices
+        self.wordCount = wordCount
+        self.tokenCount = tokenCount
+    }
+
+    var isFinite: Bool { embedding.allSatisfy(\.isFinite) && words.values.allSatisfy(\.isFinite) }
+}

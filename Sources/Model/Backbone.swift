@@ -1,0 +1,88 @@
+package import Annotations
+internal import Foundation
+internal import Tensors
+package import Tokenization
+
+/// An imported encoder with its tokenizer: what a model directory holds besides heads. Immutable, loaded once, shared.
+package struct Backbone: Sendable {
+    package let configuration: EncoderConfiguration
+    package let encoder: Encoder
+    package let tokenizer: Tokenizer
+    /// What its embeddings are comparable with.
+    package let space: EmbeddingSpace
+    /// The window in tokens, [CLS] and [SEP] included: what the position table holds, or less where
+    /// `sentence_bert_config.json` says so.
+    package let maximumTokens: Int
+    /// The files that belong to it, relative and sorted: those that can decide results.
+    package let sourceFiles: [String]
+
+    /// Lower-case hex SHA-256 over `sourceFiles` (see `ContentHash.ofFiles`): the backbone's name.
+    package var contentHash: String { space.backboneHash }
+
+    /// Loads a Hugging Face BERT directory: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`, and
+    /// sentence-transformers' files where there are any.
+    ///
+    /// - Parameter normalization: replaces what the directory says about normalising embeddings.
+    /// - Throws: `.model` faults that name the file or tensor.
+    package static func load(
+        directory: String, normalization: EmbeddingSpace.Normalization? = nil
+    ) throws(Fault) -> Backbone {
+        let present = try required(["config.json", "model.safetensors"], in: directory)
+        let configuration = try EncoderConfiguration(json: try bytes(of: "config.json", in: directory))
+        let modules = try SentenceModules(directory: directory, hiddenSize: configuration.hiddenSize)
+        let tokenizer = try Tokenizer(directory: directory)
+        guard tokenizer.vocabulary.count <= configuration.vocabularySize else {
+            throw Fault(
+                .model, "vocabulary-too-large",
+                "the tokenizer of \(directory) knows \(tokenizer.vocabulary.count) tokens,"
+                    + " the encoder \(configuration.vocabularySize)",
+                hint: "vocab.txt and model.safetensors belong to different models.")
+        }
+        let file = try SafetensorsFile(path: directory + "/model.safetensors")
+        let weights = try EncoderWeights(from: file, configuration: configuration)
+        let sourceFiles = Set(present + tokenizerFiles(in: directory) + modules.files).sorted()
+        return Backbone(
+            configuration: configuration, encoder: Encoder(configuration: configuration, weights: weights),
+            tokenizer: tokenizer,
+            space: EmbeddingSpace(
+                backboneHash: try ContentHash.ofFiles(sourceFiles, in: directory), pooling: modules.pooling,
+                normalization: normalization ?? modules.normalization, dimensions: configuration.hiddenSize),
+            maximumTokens: min(configuration.maximumPositions, modules.maximumTokens ?? .max), sourceFiles: sourceFiles)
+    }
+
+    private static func required(_ names: [String], in directory: String) throws(Fault) -> [String] {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
+            throw Fault(
+                .model, "model-missing", "\(directory) is not a directory",
+                hint: "Name a directory that holds config.json, model.safetensors and vocab.txt.")
+        }
+        for name in names where !exists(name, in: directory) {
+            let hasPickle = name == "model.safetensors" && exists("pytorch_model.bin", in: directory)
+            throw Fault(
+                .model, "file-missing", "\(directory) has no \(name)",
+                hint: hasPickle
+                    ? "Only safetensors are read: save the model again with save_pretrained(..., safe_serialization=True)."
+                    : "Copy all files of the Hugging Face model into the directory.")
+        }
+        return names
+    }
+
+    /// Every file that a tokenizer may be made of. Which of them decide depends on what they say, so all that are there
+    /// belong to the backbone.
+    private static func tokenizerFiles(in directory: String) -> [String] {
+        ["vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]
+            .filter { exists($0, in: directory) }
+    }
+
+    private static func exists(_ name: String, in directory: String) -> Bool {
+        FileManager.default.fileExists(atPath: directory + "/" + name)
+    }
+
+    private static func bytes(of name: String, in directory: String) throws(Fault) -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: directory + "/" + name) else {
+            throw Fault(.model, "file-unreadable", "cannot read \(directory)/\(name)")
+        }
+        return [UInt8](data)
+    }
+}

@@ -1,0 +1,69 @@
+package import Annotations
+import Foundation
+package import Tensors
+
+/// A trained classification task: one linear layer on a segment's embedding, one label out.
+///
+/// It reads the embedding as it is stored, pooled *and* normalised, so labels can be computed again from stored
+/// embeddings without running the encoder.
+package struct ClassificationHead: Sendable, Equatable {
+    package let task: AnnotationTask
+    /// `[labels, hidden]`.
+    package let weights: Matrix
+    /// `[labels]`.
+    package let bias: [Float]
+    /// Divides the logits before the softmax; 1 leaves them as they were trained. Calibration, not decoding: it never
+    /// changes which label wins.
+    package let temperature: Float
+
+    /// Refuses weights that do not fit the task or are not finite.
+    package init(task: AnnotationTask, weights: Matrix, bias: [Float], temperature: Float = 1) throws(Fault) {
+        try HeadValidation.check(task, is: .classification, weights: weights, bias: bias)
+        guard temperature.isFinite, temperature > 0 else {
+            throw HeadValidation.fault(
+                "the temperature of task \"\(task.name)\" is \(temperature), not a positive number")
+        }
+        self.task = task
+        self.weights = weights
+        self.bias = bias
+        self.temperature = temperature
+    }
+
+    /// `[segments, hidden]` → `[segments, labels]`: each row sums to one.
+    package func probabilities(of embeddings: Matrix) -> Matrix {
+        var result = Matrix(rows: embeddings.rows, columns: bias.count)
+        for row in 0..<embeddings.rows {
+            let probabilities = softmax(logits(of: embeddings.row(row)))
+            for label in bias.indices { result[row, label] = probabilities[label] }
+        }
+        return result
+    }
+
+    /// The most probable label of each row.
+    package func labels(of embeddings: Matrix) -> [ScoredLabel] {
+        (0..<embeddings.rows).map { label(of: embeddings.row($0)) }
+    }
+
+    /// The most probable label of one embedding, `[hidden]`; of equally probable ones the first.
+    package func label(of embedding: ArraySlice<Float>) -> ScoredLabel {
+        let probabilities = softmax(logits(of: embedding))
+        var best = 0
+        for label in probabilities.indices where probabilities[label] > probabilities[best] { best = label }
+        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best])
+    }
+
+    /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.
+    private func logits(of embedding: ArraySlice<Float>) -> [Double] {
+        precondition(embedding.count == weights.columns, "\(embedding.count) values for \(weights.columns)")
+        return bias.indices.map { label in
+            zip(weights.row(label), embedding).reduce(Double(bias[label])) { $0 + Double($1.0) * Double($1.1) }
+        }
+    }
+
+    private func softmax(_ logits: [Double]) -> [Float] {
+        let largest = logits.max() ?? 0
+        let powers = logits.map { exp(($0 - largest) / Double(temperature)) }
+        let sum = powers.reduce(0, +)
+        return powers.map { Float($0 / sum) }
+    }
+}

@@ -1,0 +1,15 @@
+package import Tensors
+
+/// Scratch memory of one thread's forward passes. It grows to the largest batch seen and is reused.
+package struct EncoderWorkspace: Sendable {
+    /// The last hidden states, `[tokens, hidden]`, after `Encoder.encode`.
+    package internal(set) var hidden = Matrix(rows: 0, columns: 0)
+    var queryKeyValue = Matrix(rows: 0, columns: 0)
+    var context = Matrix(rows: 0, columns: 0)
+    var attended = Matrix(rows: 0, columns: 0)
+    var intermediate = Matrix(rows: 0, columns: 0)
+    var positions: [Int32] = []
+    var attentionScratch = AttentionScratch()
+
+    package init() {}
+}
