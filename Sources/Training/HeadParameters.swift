@@ -1,0 +1,117 @@
+package import Tensors
+
+/// The trainable part of a head while it learns: `logits = x · weightsᵀ + bias`.
+package struct HeadParameters: Sendable, Equatable {
+    /// `[outputs, hidden]`.
+    package var weights: Matrix
+    /// `[outputs]`.
+    package var bias: [Float]
+
+    package init(weights: Matrix, bias: [Float]) {
+        self.weights = weights
+        self.bias = bias
+    }
+
+    package var outputs: Int { bias.count }
+    package var hidden: Int { weights.columns }
+
+    /// Weights from N(0, 0.02), biases 0.
+    static func drawn(outputs names: [String], hidden: Int, random: RandomSource) -> HeadParameters {
+        HeadParameters(
+            weights: Matrix(
+                rows: names.count, columns: hidden,
+                values: names.flatMap { random.initialWeights(of: $0, count: hidden, deviation: 0.02) }),
+            bias: [Float](repeating: 0, count: names.count))
+    }
+
+    /// Takes over the rows of `other` that have a name here; `names[i]` is output `i`.
+    mutating func adopt(_ other: HeadParameters, named otherNames: [String], names: [String]) {
+        for (row, name) in names.enumerated() {
+            guard let source = otherNames.firstIndex(of: name) else { continue }
+            weights.values.replaceSubrange(row * hidden..<(row + 1) * hidden, with: other.weights.row(source))
+            bias[row] = other.bias[source]
+        }
+    }
+
+    /// The head that answers the same when all inputs are multiplied by `factor`.
+    func forInputs(scaledBy factor: Float) -> HeadParameters {
+        var result = self
+        scale(&result.weights.values, by: 1 / factor)
+        return result
+    }
+
+    /// `[n, hidden]` → `[n, outputs]`, into `logits`.
+    package func logits(of inputs: Matrix, into logits: inout Matrix) {
+        logits.reshape(rows: inputs.rows, columns: outputs)
+        for row in 0..<inputs.rows {
+            for output in 0..<outputs { logits.values[row * outputs + output] = bias[output] }
+        }
+        multiply(inputs, weights, transposeB: .yes, into: &logits, beta: 1)
+    }
+}
+
+/// Mean cross-entropy of a head's logits and its gradient; scratch that is reused from step to step.
+package struct HeadGradient: Sendable {
+    /// `[outputs, hidden]`.
+    package private(set) var weights = Matrix(rows: 0, columns: 0)
+    /// `[outputs]`.
+    package private(set) var bias: [Float] = []
+    private var logits = Matrix(rows: 0, columns: 0)
+    private var logitGradient = Matrix(rows: 0, columns: 0)
+
+    package init() {}
+
+    /// The gradient with respect to the head's parameters, into `weights` and `bias`.
+    ///
+    /// - Parameters:
+    ///   - inputs: `[n, hidden]`.
+    ///   - targets: the right output of each row, -1 for a row that has none.
+    /// - Returns: the mean over the rows that have a target; 0, with zero gradients, when none has.
+    package mutating func compute(_ parameters: HeadParameters, inputs: Matrix, targets: [Int32]) -> Double {
+        weights.reshape(rows: parameters.outputs, columns: parameters.hidden)
+        let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
+        guard counted > 0 else {
+            weights = Matrix(rows: parameters.outputs, columns: parameters.hidden)
+            bias = [Float](repeating: 0, count: parameters.outputs)
+            return 0
+        }
+        parameters.logits(of: inputs, into: &logits)
+        let sum = softmaxCrossEntropy(
+            logits: logits, targets: targets, into: &logitGradient, scale: 1 / Float(counted))
+        multiply(logitGradient, inputs, transposeA: .yes, into: &weights)
+        bias = columnSums(logitGradient)
+        return sum.loss / Double(counted)
+    }
+
+    /// Of all elements together.
+    package var norm: Double { globalNorm([weights.values, bias]) }
+
+    package mutating func scale(by factor: Float) {
+        guard factor != 1 else { return }
+        Tensors.scale(&weights.values, by: factor)
+        Tensors.scale(&bias, by: factor)
+    }
+}
+
+/// A head's parameters with their moments: one AdamW step at a time.
+package struct HeadOptimizer: Sendable {
+    private let rule: AdamW
+    private var weightMoments: AdamW.Moments
+    private var biasMoments: AdamW.Moments
+
+    package init(_ rule: AdamW, for parameters: HeadParameters) {
+        self.rule = rule
+        weightMoments = AdamW.Moments(count: parameters.weights.values.count)
+        biasMoments = AdamW.Moments(count: parameters.bias.count)
+    }
+
+    /// Weight decay on the weights, none on the bias.
+    package mutating func step(_ parameters: inout HeadParameters, gradient: HeadGradient, learningRate: Double) {
+        rule.step(
+            &parameters.weights.values, gradient: gradient.weights.values, moments: &weightMoments,
+            learningRate: learningRate, decays: true)
+        rule.step(
+            &parameters.bias, gradient: gradient.bias, moments: &biasMoments, learningRate: learningRate,
+            decays: false)
+    }
+}

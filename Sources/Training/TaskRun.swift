@@ -1,0 +1,197 @@
+import Annotations
+import Model
+import Tensors
+
+/// One task of a training run: where its head starts, how its epochs are chosen, what comes out.
+struct TaskRun {
+    let task: AnnotationTask
+    let options: HeadTrainingOptions
+    /// Only documents that are labelled for the task. Validation is empty where it would be too small to choose by.
+    let partition: HeadTrainer.Partition
+    let inputScale: Float
+    let hidden: Int
+    /// Whether the head starts from the model in force.
+    private let continues: Bool
+    /// For inputs as the model gives them.
+    let initialHead: TrainedHead
+
+    init(
+        task: AnnotationTask, partition: HeadTrainer.Partition, hidden: Int, initial: HeadSet?,
+        options: HeadTrainingOptions
+    ) throws(Fault) {
+        func labelled(_ rows: [TrainingExample]) -> [TrainingExample] { rows.filter { $0.isLabelled(for: task) } }
+        var own = HeadTrainer.Partition(
+            training: labelled(partition.training), validation: labelled(partition.validation),
+            heldOut: labelled(partition.heldOut))
+        if own.validation.count < HeadTrainer.minimumValidationRows {
+            own.training = (own.training + own.validation).sorted(by: TrainingExample.precedes)
+            own.validation = []
+        }
+        try TrainingReadiness.checkClasses(own.training, for: task)
+        self.task = task
+        self.options = options
+        self.partition = own
+        self.hidden = hidden
+        let rows = try HeadRows(own.training, task: task, hidden: hidden)
+        inputScale = Self.workingSize(of: task.kind) / rows.meanSquareRoot
+
+        var parameters = Self.firstParameters(of: task, hidden: hidden, inputScale: inputScale, options: options)
+        let head = options.start == .modelInForce ? HeadDraft(initial).head(of: task) : nil
+        continues = head != nil
+        if let head {
+            guard head.parameters.hidden == hidden else {
+                throw Fault(
+                    .model, "features-mismatch",
+                    """
+                    the head of task "\(task.name)" takes \(head.parameters.hidden) values; \
+                    the backbone gives \(hidden)
+                    """, hint: "Start from a model on the same backbone, or start afresh.")
+            }
+            parameters.adopt(
+                head.parameters, named: Self.outputNames(of: head.task), names: Self.outputNames(of: task))
+        }
+        initialHead = try TrainedHead(task: task, parameters: parameters)
+    }
+
+    func train(
+        progress: (EpochRecord, _ epochs: Int) -> Void, isCancelled: () -> Bool
+    ) throws(Fault) -> (head: TrainedHead, record: TaskTraining) {
+        let training = try HeadRows(partition.training, task: task, hidden: hidden)
+        let epochs = options.epochs(rows: training.documents.count)
+        var result: Result
+        let choice: TaskTraining.Choice
+        if let patience = options.patience, partition.validation.isEmpty {
+            choice = .crossValidation
+            result = try CrossValidation(run: self, epochs: epochs, patience: patience)
+                .run(progress: { progress($0, epochs) }, isCancelled: isCancelled)
+            var learner = learner(training, epochs: epochs, from: initialHead.parameters)
+            for epoch in 0..<result.bestEpoch { _ = try learner.runEpoch(epoch + 1, isCancelled: isCancelled) }
+            result.parameters = learner.parameters.forInputs(scaledBy: 1 / inputScale)
+        } else {
+            choice = options.patience == nil ? .lastEpoch : .validation
+            result = try follow(training, epochs: epochs, progress: { progress($0, epochs) }, isCancelled: isCancelled)
+            if task.kind == .classification, !partition.validation.isEmpty {
+                result.temperature = TemperatureFitting.fit(
+                    logits: try logits(result.parameters, of: partition.validation), gold: gold(partition.validation))
+            }
+        }
+        let head = try TrainedHead(task: task, parameters: result.parameters, temperature: result.temperature ?? 1)
+        let record = TaskTraining(
+            task: task.name, trainingRows: partition.training.count, validationRows: partition.validation.count,
+            heldOutRows: partition.heldOut.count, choice: choice, curve: result.curve, bestEpoch: result.bestEpoch,
+            stoppedEarly: result.curve.count < epochs, temperature: result.temperature,
+            uncalibratedError: try uncalibratedError(result.parameters))
+        return (head, record)
+    }
+
+    /// What training found, for inputs as the model gives them.
+    struct Result {
+        var parameters: HeadParameters
+        var curve: [EpochRecord] = []
+        var bestEpoch = 0
+        var temperature: Float?
+    }
+
+    /// One run over all epochs that keeps the best on the validation rows, or the last without patience.
+    private func follow(
+        _ training: HeadRows, epochs: Int, progress: (EpochRecord) -> Void, isCancelled: () -> Bool
+    ) throws(Fault) -> Result {
+        var learner = learner(training, epochs: epochs, from: initialHead.parameters)
+        var result = Result(parameters: initialHead.parameters)
+        // A model that continues may be better than anything that follows.
+        let start = continues ? try score(initialHead.parameters, on: partition.validation) : nil
+        var choice = EpochChoice(patience: options.patience ?? .max, start: start)
+        for epoch in 1...epochs {
+            let loss = try learner.runEpoch(epoch, isCancelled: isCancelled)
+            let parameters = learner.parameters.forInputs(scaledBy: 1 / inputScale)
+            let score = try score(parameters, on: partition.validation)
+            let record = EpochRecord(
+                task: task.name, epoch: epoch, trainingLoss: loss, validationLoss: score?.loss,
+                validationScore: score?.metric, learningRate: learner.learningRate)
+            result.curve.append(record)
+            let isBest = score.map { choice.isBest($0, epoch: epoch) } ?? true
+            if isBest || options.patience == nil {
+                result.parameters = parameters
+                result.bestEpoch = epoch
+            }
+            progress(record)
+            if options.patience != nil, score != nil, choice.shouldStop(after: epoch) { break }
+        }
+        return result
+    }
+
+    /// - Parameter parameters: for inputs as the model gives them.
+    func learner(_ rows: HeadRows, epochs: Int, from parameters: HeadParameters) -> HeadLearner {
+        HeadLearner(
+            task: task, rows: rows, options: options, inputScale: inputScale, epochs: epochs,
+            parameters: parameters.forInputs(scaledBy: inputScale))
+    }
+
+    /// First weights that have learned nothing, for inputs as the model gives them.
+    var freshParameters: HeadParameters {
+        Self.firstParameters(of: task, hidden: hidden, inputScale: inputScale, options: options)
+    }
+
+    /// Nil without rows.
+    private func score(_ parameters: HeadParameters, on rows: [TrainingExample]) throws(Fault) -> ValidationScore? {
+        guard !rows.isEmpty else { return nil }
+        switch try TrainedHead(task: task, parameters: parameters) {
+        case .classification(let head):
+            let metrics = try Evaluation.metrics(of: head, on: rows)
+            return ValidationScore(metric: metrics.accuracy, loss: metrics.logLoss)
+        case .entities(let head):
+            let metrics = try Evaluation.metrics(of: head, on: rows)
+            let loss = try HeadRows(rows, task: task, hidden: hidden).loss(of: parameters)
+            return ValidationScore(metric: metrics.micro.f1, loss: loss.sum / Double(max(loss.count, 1)))
+        }
+    }
+
+    /// One row of logits a document; classification only.
+    func logits(_ parameters: HeadParameters, of rows: [TrainingExample]) throws(Fault) -> [[Float]] {
+        var logits = Matrix(rows: 0, columns: 0)
+        return try HeadRows(rows, task: task, hidden: hidden).documents.map { document in
+            parameters.logits(of: document.features, into: &logits)
+            return logits.values
+        }
+    }
+
+    /// The index of each document's label; classification only.
+    func gold(_ rows: [TrainingExample]) -> [Int] {
+        rows.map { row in row.labels[task.name].flatMap { task.labels.firstIndex(of: $0) } ?? 0 }
+    }
+
+    private func uncalibratedError(_ parameters: HeadParameters) throws(Fault) -> Double? {
+        guard case .classification(let head) = try TrainedHead(task: task, parameters: parameters),
+            !partition.heldOut.isEmpty
+        else { return nil }
+        return try Evaluation.metrics(of: head, on: partition.heldOut).calibration.expectedError
+    }
+
+    /// Root mean square that features are brought to while they are learned from.
+    ///
+    /// AdamW's steps have the learning rate's size whatever the gradient's, so the features' size decides how far a step
+    /// moves the logits; left alone, the same options would learn embeddings of length 1 four times slower than
+    /// un-normalised ones. The sizes are measured (docs/training.md).
+    private static func workingSize(of kind: AnnotationTask.Kind) -> Float {
+        switch kind {
+        case .classification: 0.3
+        case .entities: 1.4
+        }
+    }
+
+    private static func firstParameters(
+        of task: AnnotationTask, hidden: Int, inputScale: Float, options: HeadTrainingOptions
+    ) -> HeadParameters {
+        HeadParameters.drawn(
+            outputs: outputNames(of: task), hidden: hidden,
+            random: RandomSource(seed: options.seed, task: task.name)
+        ).forInputs(scaledBy: 1 / inputScale)
+    }
+
+    /// What the head's outputs are called: labels, or tags.
+    private static func outputNames(of task: AnnotationTask) -> [String] {
+        guard task.kind == .entities else { return task.labels }
+        let tags = TagSet(types: task.labels)
+        return (0..<tags.count).map(tags.name)
+    }
+}

@@ -1,0 +1,71 @@
+import Annotations
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Training
+
+/// What heads learn on the frozen real encoder, held against PyTorch's runs on the same rows.
+///
+/// The reference's protocol: its subsets, 1,880 steps of 16 documents, no early stopping, judged after the last step.
+/// Two things are this project's own, as a user meets them: classification reads the normalised embedding, and no text
+/// is cut (the reference cuts at 64 tokens and counts lost words as `O`). The reference learns both heads at once; with
+/// a frozen backbone that only joins their clipping.
+@Suite("Heads learn as well as the reference's", .enabled(if: Reference.hasEncoder), .serialized)
+struct LearningParityTests {
+    private static let steps = 1_880
+
+    private func options(rows: Int, seed: UInt64) -> HeadTrainingOptions {
+        var options = HeadTrainingOptions()
+        options.epochs = Int((Double(Self.steps * options.batchSize) / Double(rows)).rounded())
+        options.minimumSteps = 0
+        options.patience = nil
+        options.seed = seed
+        return options
+    }
+
+    private func backbone() throws -> Backbone { try Backbone.load(directory: #require(Reference.encoder).path) }
+
+    @Test("SST-2: accuracy on dev, mean of three seeds")
+    func sentiment() throws {
+        let reference = try LearningReference.load()
+        let backbone = try backbone()
+        let task = AnnotationTask(name: "sentiment", kind: .classification, labels: ["negative", "positive"])
+        let partition = try HeadTrainer.Partition(
+            training: Sentences.classification("sst2/train.tsv", task: task.name, subset: reference.subsets.sst2)
+                .examples(backbone),
+            heldOut: Sentences.classification("sst2/dev.tsv", task: task.name).examples(backbone))
+        var accuracies: [Double] = []
+        for seed in 1...3 {
+            let options = options(rows: partition.training.count, seed: UInt64(seed))
+            let outcome = try HeadTrainer(options: options).train(partition, tasks: [task])
+            accuracies.append(try #require(outcome.after.classification[task.name]).accuracy)
+        }
+        let expected =
+            (reference.last(of: "sst2+btc/frozen_backbone") + reference.last(of: "sst2+wnut17/frozen_backbone"))
+            .map(\.accuracy)
+        print("SST-2 dev accuracy \(accuracies), reference \(expected)")
+        let lowest = try #require(expected.min())
+        #expect(mean(accuracies) >= lowest - Tolerance.seedSpreadOfAccuracy)
+    }
+
+    @Test("Broad Twitter Corpus: entity F1 on test")
+    func entities() throws {
+        let reference = try LearningReference.load()
+        let backbone = try backbone()
+        let task = AnnotationTask(name: "names", kind: .entities, labels: ["LOC", "ORG", "PER"])
+        let partition = try HeadTrainer.Partition(
+            training: Sentences.entities("btc/train.conll", task: task.name, subset: reference.subsets.btc)
+                .examples(backbone),
+            heldOut: Sentences.entities("btc/test.conll", task: task.name).examples(backbone))
+        let options = options(rows: partition.training.count, seed: 1)
+        let outcome = try HeadTrainer(options: options).train(partition, tasks: [task])
+        let f1 = try #require(outcome.after.entities[task.name]).micro.f1
+        let expected = try reference.last(of: "sst2+btc/frozen_backbone").map { try #require($0.btc).f1 }
+        print("BTC test entity F1 \(f1), reference \(expected)")
+        #expect(!expected.isEmpty)
+        #expect(f1 >= mean(expected) - Tolerance.seedSpreadOfEntityF1)
+    }
+
+    private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
+}
