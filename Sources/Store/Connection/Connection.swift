@@ -1,0 +1,127 @@
+package import Annotations
+internal import CPostgres
+internal import Foundation
+
+/// A connection to the database. Its calls block a thread of its own, never Swift's pool; to callers they are async.
+///
+/// A call that finds the connection lost connects again first. The call during which it is lost throws a transient
+/// fault: whether its transaction was committed is not known, and every write of this room may be repeated safely.
+/// Cancelling a task does not interrupt a statement (they are short, and bounded by the statement time-out); it does
+/// end `waitForNotification`.
+package actor Connection {
+    private nonisolated let executor: ThreadExecutor
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package nonisolated let settings: ConnectionSettings
+    private var session: Session?
+    private var channels: [String] = []
+    private var isClosed = false
+
+    private init(_ settings: ConnectionSettings) {
+        self.settings = settings
+        executor = ThreadExecutor(name: settings.applicationName)
+    }
+
+    deinit { executor.stop() }
+
+    /// Connects, or throws why not: `database-away`, `database-password`, `database-missing`, `database-tls`,
+    /// `database-conninfo`, `database-connections`, …
+    package static func open(_ settings: ConnectionSettings) async throws(Fault) -> Connection {
+        let connection = Connection(settings)
+        try await connection.connect()
+        return connection
+    }
+
+    /// Whether the next call has to connect first.
+    package var isBroken: Bool { session?.isBroken ?? true }
+
+    /// `server_version_num` of the server, e.g. 150004.
+    package func serverVersion() async throws(Fault) -> Int {
+        try await run { (session) throws(Fault) in session.serverVersion }
+    }
+
+    /// Hangs up. Calls after this throw.
+    package func close() {
+        session = nil
+        isClosed = true
+    }
+
+    /// Lends the session to `body`, on this connection's thread; nothing else runs on the connection meanwhile.
+    package func run<R: Sendable>(_ body: @Sendable (Session) throws(Fault) -> R) async throws(Fault) -> R {
+        try body(connected())
+    }
+
+    /// `run` in one transaction: what `body` throws rolls back.
+    func transaction<R: Sendable>(_ body: @Sendable (Session) throws(Fault) -> R) async throws(Fault) -> R {
+        let session = try connected()
+        return try session.transaction { () throws(Fault) in try body(session) }
+    }
+
+    // MARK: Notifications
+
+    /// Subscribes to a channel, again after every reconnect. Through a PgBouncer in transaction mode notifications do
+    /// not arrive: poll as well.
+    package func listen(to channel: String) async throws(Fault) {
+        try connected().execute("LISTEN \"\(channel.replacing("\"", with: "\"\""))\"", named: "listen")
+        if !channels.contains(channel) { channels.append(channel) }
+    }
+
+    /// Waits until a notification arrives (true), or the time is over or the task is cancelled (false). Occupies the
+    /// connection: give it one of its own.
+    package nonisolated func waitForNotification(timeout: Duration) async throws(Fault) -> Bool {
+        let wakeUp = WakeUp()
+        let result: Result<Bool, Fault> = await withTaskCancellationHandler {
+            await self.wait(timeout: timeout, wakeUp: wakeUp)
+        } onCancel: {
+            wakeUp.signal()
+        }
+        return try result.get()
+    }
+
+    private func wait(timeout: Duration, wakeUp: WakeUp) -> Result<Bool, Fault> {
+        do throws(Fault) {
+            let session = try connected()
+            if try !session.notifications().isEmpty { return .success(true) }
+            let end = ContinuousClock.now + timeout
+            while true {
+                let left = ContinuousClock.now.duration(to: end)
+                guard left > .zero else { return .success(false) }
+                var watched = [
+                    pollfd(fd: session.socket, events: Int16(POLLIN), revents: 0),
+                    pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
+                ]
+                _ = poll(&watched, 2, Int32(clamping: left.milliseconds))
+                if watched[1].revents != 0 { return .success(false) }
+                if watched[0].revents != 0, try !session.notifications().isEmpty { return .success(true) }
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: Connecting
+
+    private func connect() throws(Fault) { _ = try connected() }
+
+    private func connected() throws(Fault) -> Session {
+        if let session, !session.isBroken { return session }
+        guard !isClosed else { throw Fault(.defect, "connection-closed", "the database connection was closed") }
+        session = nil
+        let fresh = try Session(settings)
+        for channel in channels {
+            try fresh.execute("LISTEN \"\(channel.replacing("\"", with: "\"\""))\"", named: "listen")
+        }
+        session = fresh
+        return fresh
+    }
+}
+
+extension Connection {
+    /// Prepares every statement of the room and returns their names: proof that all of them fit the schema.
+    package func prepareAll() async throws(Fault) -> [String] {
+        try await run { (session) throws(Fault) in
+            for (name, text) in Statements.all { try session.prepare(Statement(name, text)) }
+            return Statements.all.map(\.name)
+        }
+    }
+}

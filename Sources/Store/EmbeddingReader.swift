@@ -1,0 +1,90 @@
+package import Annotations
+
+/// Stored embeddings, for search and for relabelling.
+package struct EmbeddingReader: Sendable {
+    package let connection: Connection
+
+    package init(connection: Connection) { self.connection = connection }
+
+    package struct StoredEmbedding: Sendable {
+        package let documentID: Int64
+        package let segment: Int
+        package let start: Int
+        package let end: Int
+        /// As stored; `EmbeddingCodec.decode` reads it.
+        package let data: [UInt8]
+    }
+
+    /// Where a page ended.
+    package struct Position: Sendable, Hashable {
+        package let documentID: Int64
+        package let segment: Int32
+
+        package static let start = Position(documentID: 0, segment: -1)
+    }
+
+    /// A page of one space's embeddings in the order of document and segment, and where the next begins; nil at the
+    /// end. A short read: a whole scan holds no snapshot.
+    package func page(
+        spaceID: Int32, collection: String? = nil, after position: Position = .start, limit: Int = 4096
+    ) async throws(Fault) -> (embeddings: [StoredEmbedding], next: Position?) {
+        try await connection.run { (session) throws(Fault) in
+            let rows = try session.query(
+                collection == nil ? Self.page : Self.pageOfCollection,
+                [
+                    .int4(spaceID), .int8(position.documentID), .int4(position.segment), .int4(Int32(clamping: limit)),
+                ] + (collection.map { [.text($0)] } ?? []))
+            var embeddings: [StoredEmbedding] = []
+            embeddings.reserveCapacity(rows.count)
+            for row in rows {
+                embeddings.append(
+                    StoredEmbedding(
+                        documentID: try row.int64(0), segment: try row.int(1), start: try row.int(2),
+                        end: try row.int(3), data: try row.bytes(4)))
+            }
+            guard rows.count == limit, let last = embeddings.last else { return (embeddings, nil) }
+            return (embeddings, Position(documentID: last.documentID, segment: Int32(clamping: last.segment)))
+        }
+    }
+
+    /// All segments of one document.
+    package func embeddings(documentID: Int64, spaceID: Int32) async throws(Fault) -> [StoredEmbedding] {
+        try await connection.run { (session) throws(Fault) in
+            var embeddings: [StoredEmbedding] = []
+            for row in try session.query(Self.ofDocument, [.int8(documentID), .int4(spaceID)]) {
+                embeddings.append(
+                    StoredEmbedding(
+                        documentID: try row.int64(0), segment: try row.int(1), start: try row.int(2),
+                        end: try row.int(3), data: try row.bytes(4)))
+            }
+            return embeddings
+        }
+    }
+
+    private static let page = Statement(
+        "embedding_page",
+        """
+        SELECT document_id, segment, start_char, end_char, data FROM glossator.embeddings
+        WHERE space_id = $1::integer AND (document_id, segment) > ($2::bigint, $3::integer)
+        ORDER BY document_id, segment LIMIT $4::integer
+        """)
+
+    private static let pageOfCollection = Statement(
+        "embedding_page_of_collection",
+        """
+        SELECT e.document_id, e.segment, e.start_char, e.end_char, e.data
+        FROM glossator.embeddings e JOIN glossator.documents d ON d.id = e.document_id
+        WHERE e.space_id = $1::integer AND (e.document_id, e.segment) > ($2::bigint, $3::integer)
+            AND d.collection = $5::text
+        ORDER BY e.document_id, e.segment LIMIT $4::integer
+        """)
+
+    private static let ofDocument = Statement(
+        "embedding_of_document",
+        """
+        SELECT document_id, segment, start_char, end_char, data FROM glossator.embeddings
+        WHERE document_id = $1::bigint AND space_id = $2::integer ORDER BY segment
+        """)
+
+    static let statements = [page, pageOfCollection, ofDocument]
+}

@@ -1,0 +1,181 @@
+// The queue's SQL, in the order of a document's life: claimed, handed back, failed, rescued. What completes it is in
+// Completion.swift. docs/queue.md draws the states.
+
+extension Queue {
+    static let register = Statement(
+        "daemon_register",
+        "INSERT INTO glossator.daemons (host, pid, version) VALUES ($1::text, $2::integer, $3::text) RETURNING id")
+
+    static let beat = Statement(
+        "daemon_beat", "UPDATE glossator.daemons SET beat_at = now() WHERE id = $1::bigint")
+
+    static let stop = Statement(
+        "daemon_stop", "UPDATE glossator.daemons SET beat_at = now(), stopped_at = now() WHERE id = $1::bigint")
+
+    static let handBackAll = Statement(
+        "spool_hand_back_all",
+        """
+        UPDATE glossator.spool
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = attempts - 1, run_after = now()
+        WHERE lease IS NOT NULL AND daemon_id = $1::bigint
+        """)
+
+    static let handBackOthers = Statement(
+        "spool_hand_back_others",
+        """
+        UPDATE glossator.spool
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = attempts - 1, run_after = now()
+        WHERE lease IS NOT NULL AND daemon_id = $1::bigint AND lease <> ALL ($2::bigint[])
+        """)
+
+    /// One statement: which collection, which rows, the lease, the bodies.
+    ///
+    /// 1. Of every collection that may run, the row that is next. Not locked: a hint that only chooses the collection.
+    /// 2. Its next rows, skipping those that another claimer holds at this moment.
+    /// 3. Cut where the token budget is spent. A row that was tried before is taken alone, and left out of company.
+    static let claim = Statement(
+        "spool_claim",
+        """
+        WITH runnable AS MATERIALIZED (
+            SELECT f.collection, f.model_id, f.segmentation
+            FROM glossator.model_in_force f
+            WHERE NOT f.paused AND f.model_id IS NOT NULL
+                AND ($5::text[] IS NULL OR f.backbone_sha256 = ANY ($5::text[]))
+        ), chosen AS MATERIALIZED (
+            SELECT r.collection, r.model_id, r.segmentation
+            FROM runnable r
+            CROSS JOIN LATERAL (
+                SELECT s.priority, s.document_id FROM glossator.spool s
+                WHERE s.collection = r.collection AND s.lease IS NULL AND s.run_after <= now()
+                ORDER BY s.priority DESC, s.document_id LIMIT 1
+            ) next
+            ORDER BY next.priority DESC, next.document_id LIMIT 1
+        ), free AS MATERIALIZED (
+            SELECT s.document_id, s.priority, s.estimated_tokens, s.attempts
+            FROM glossator.spool s
+            WHERE s.collection = (SELECT collection FROM chosen) AND s.lease IS NULL AND s.run_after <= now()
+            ORDER BY s.priority DESC, s.document_id
+            LIMIT $2::integer
+            FOR UPDATE OF s SKIP LOCKED
+        ), ranked AS (
+            SELECT document_id, attempts, estimated_tokens,
+                row_number() OVER (ORDER BY priority DESC, document_id) AS place,
+                sum(estimated_tokens) FILTER (WHERE attempts = 0) OVER (ORDER BY priority DESC, document_id) AS tokens,
+                first_value(attempts) OVER (ORDER BY priority DESC, document_id) AS first_attempts
+            FROM free
+        ), picked AS MATERIALIZED (
+            SELECT document_id, estimated_tokens FROM ranked
+            WHERE place = 1 OR (first_attempts = 0 AND attempts = 0 AND tokens <= $3::bigint)
+        ), token AS MATERIALIZED (
+            SELECT nextval('glossator.lease_numbers') AS number,
+                now() + make_interval(secs => $4::bigint + 0.01 * (SELECT sum(estimated_tokens) FROM picked)) AS deadline
+            WHERE EXISTS (SELECT FROM picked)
+        ), taken AS (
+            UPDATE glossator.spool s
+            SET lease = token.number, daemon_id = $1::bigint, deadline = token.deadline, attempts = s.attempts + 1
+            FROM picked, token
+            WHERE s.document_id = picked.document_id
+            RETURNING s.document_id, s.lease, s.attempts, s.priority
+        )
+        SELECT t.document_id, t.lease, t.attempts, c.collection, c.model_id, c.segmentation, d.body, d.body_sha256
+        FROM taken t CROSS JOIN chosen c JOIN glossator.documents d ON d.id = t.document_id
+        ORDER BY t.priority DESC, t.document_id
+        """)
+
+    static let handBack = Statement(
+        "spool_hand_back",
+        """
+        UPDATE glossator.spool s
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = s.attempts - 1,
+            run_after = now() + make_interval(secs => $3::double precision)
+        FROM unnest($1::bigint[], $2::bigint[]) AS held (document_id, lease)
+        WHERE s.document_id = held.document_id AND s.lease = held.lease
+        """)
+
+    static let retry = Statement(
+        "spool_retry",
+        """
+        UPDATE glossator.spool
+        SET lease = NULL, daemon_id = NULL, deadline = NULL,
+            run_after = now() + make_interval(secs => $3::double precision)
+        WHERE document_id = $1::bigint AND lease = $2::bigint
+        """)
+
+    static let giveUp = Statement(
+        "spool_give_up",
+        """
+        WITH gone AS (
+            DELETE FROM glossator.spool WHERE document_id = $1::bigint AND lease = $2::bigint
+            RETURNING document_id, attempts
+        )
+        INSERT INTO glossator.failures (document_id, attempts, code, message, hint, sqlstate)
+        SELECT document_id, attempts, $3::text, $4::text, $5::text, $6::text FROM gone
+        ON CONFLICT (document_id) DO UPDATE
+        SET attempts = excluded.attempts, code = excluded.code, message = excluded.message, hint = excluded.hint,
+            sqlstate = excluded.sqlstate, failed_at = now()
+        """)
+
+    /// A daemon that never got the chance to beat, because the server itself was down, is not dead: silence is counted
+    /// from the server's start at the earliest.
+    static let rescue = Statement(
+        "spool_rescue",
+        """
+        WITH lost AS MATERIALIZED (
+            SELECT s.document_id, s.attempts, s.deadline < now() AS hung
+            FROM glossator.spool s LEFT JOIN glossator.daemons d ON d.id = s.daemon_id
+            WHERE s.lease IS NOT NULL
+                AND (d.id IS NULL OR d.stopped_at IS NOT NULL OR s.deadline < now()
+                    OR greatest(d.beat_at, pg_postmaster_start_time()) < now() - make_interval(secs => $1::double precision))
+            ORDER BY s.document_id
+            LIMIT 10000
+            FOR UPDATE OF s SKIP LOCKED
+        ), returned AS (
+            UPDATE glossator.spool s SET lease = NULL, daemon_id = NULL, deadline = NULL, run_after = now()
+            FROM lost WHERE s.document_id = lost.document_id AND lost.attempts < $2::integer
+            RETURNING s.document_id
+        ), gone AS (
+            DELETE FROM glossator.spool s USING lost
+            WHERE s.document_id = lost.document_id AND lost.attempts >= $2::integer
+            RETURNING s.document_id, s.attempts, lost.hung
+        ), failed AS (
+            INSERT INTO glossator.failures (document_id, attempts, code, message, hint)
+            SELECT document_id, attempts, CASE WHEN hung THEN 'daemon-hung' ELSE 'daemon-died' END,
+                'the daemon that held it ' || CASE WHEN hung THEN 'did not finish it in time' ELSE 'died' END
+                    || ', at attempt ' || attempts,
+                'the text may be what kills or stops the daemon; its log says more'
+            FROM gone
+            ON CONFLICT (document_id) DO UPDATE
+            SET attempts = excluded.attempts, code = excluded.code, message = excluded.message, hint = excluded.hint,
+                sqlstate = NULL, failed_at = now()
+            RETURNING document_id
+        )
+        SELECT (SELECT count(*) FROM returned), (SELECT count(*) FROM failed)
+        """)
+
+    static let forgetDaemons = Statement(
+        "daemon_forget",
+        """
+        DELETE FROM glossator.daemons d
+        WHERE greatest(d.stopped_at, d.beat_at) < now() - interval '7 days'
+            AND NOT EXISTS (SELECT FROM glossator.spool s WHERE s.lease IS NOT NULL AND s.daemon_id = d.id)
+        """)
+
+    static let depth = Statement(
+        "spool_depth",
+        """
+        SELECT count(*) FILTER (WHERE s.lease IS NULL AND runnable AND s.run_after <= now()),
+            count(*) FILTER (WHERE s.lease IS NULL AND runnable AND s.run_after > now()),
+            count(*) FILTER (WHERE s.lease IS NOT NULL),
+            count(*) FILTER (WHERE s.lease IS NULL AND NOT runnable),
+            extract(epoch FROM min(s.run_after) FILTER (WHERE s.lease IS NULL AND runnable AND s.run_after > now())
+                - now())::double precision
+        FROM glossator.spool s
+        JOIN (
+            SELECT collection, NOT paused AND model_id IS NOT NULL AS runnable FROM glossator.model_in_force
+        ) f USING (collection)
+        """)
+
+    static let statements = [
+        register, beat, stop, handBackAll, handBackOthers, claim, handBack, retry, giveUp, rescue, forgetDaemons, depth,
+    ]
+}

@@ -1,0 +1,162 @@
+package import Annotations
+package import Foundation
+
+/// `glossator.training_runs`: every fine-tune and what came of it.
+package struct TrainingRunStore: Sendable {
+    package let connection: Connection
+
+    package init(connection: Connection) { self.connection = connection }
+
+    /// How a run ended.
+    package enum End: Sendable, Hashable {
+        /// Its model was stored and brought into force, in the same transaction.
+        case promoted(modelID: Int64)
+        /// The old model stays; the new one may have been stored all the same.
+        case kept(modelID: Int64?)
+        case failed
+    }
+
+    /// Begins a run, one at a time a collection. A run that has been silent for two minutes has died and is closed.
+    /// Makes the collection when it is new.
+    ///
+    /// - Parameters:
+    ///   - options: JSON text of an object: every setting, the seed included.
+    ///   - counts: JSON text of an object.
+    /// - Throws: `training-running` when another run is alive.
+    package func start(
+        collection: String, parentModelID: Int64?, options: String, counts: String, codeVersion: String
+    ) async throws(Fault) -> Int64 {
+        try await connection.transaction { (session) throws(Fault) in
+            _ = try session.query(Self.ensureCollection, [.text(collection)])
+            _ = try session.query(Self.closeDead, [.text(collection)])
+            let rows = try session.query(
+                Self.start,
+                [.text(collection), .optional(parentModelID), .jsonb(options), .jsonb(counts), .text(codeVersion)])
+            guard let row = rows.first else {
+                throw Fault(
+                    .input, "training-running", "collection \"\(collection)\" is being trained already",
+                    hint: "SELECT * FROM glossator.training_runs WHERE status = 'running' shows by whom; wait for it")
+            }
+            return try row.int64(0)
+        }
+    }
+
+    /// A sign of life. Throws `training-lost` when the run was closed as dead meanwhile: another may be running.
+    package func beat(run: Int64) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            guard try session.query(Self.beat, [.int8(run)]).affected == 1 else { throw Self.lost(run) }
+        }
+    }
+
+    /// Closes a run; with `.promoted` its model comes into force in the same transaction.
+    ///
+    /// - Parameter metricsBefore: JSON text, as `metricsAfter`.
+    package func finish(
+        run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, message: String
+    ) async throws(Fault) {
+        let (status, modelID): (String, Int64?) =
+            switch end {
+            case .promoted(let id): ("promoted", id)
+            case .kept(let id): ("kept", id)
+            case .failed: ("failed", nil)
+            }
+        try await connection.transaction { (session) throws(Fault) in
+            let rows = try session.query(
+                Self.finish,
+                [
+                    .int8(run), .text(status), .optional(modelID), metricsBefore.map { .jsonb($0) } ?? .null,
+                    metricsAfter.map { .jsonb($0) } ?? .null, .text(message.withoutNUL),
+                ])
+            guard let row = rows.first else { throw Self.lost(run) }
+            if case .promoted(let id) = end {
+                _ = try session.query(Self.promote, [.text(try row.text(0)), .int8(id)])
+            }
+        }
+    }
+
+    package struct RunRow: Sendable, Hashable {
+        package let id: Int64
+        package let collection: String
+        package let parentModelID: Int64?
+        package let modelID: Int64?
+        /// running, promoted, kept or failed.
+        package let status: String
+        package let startedAt: Date
+        package let finishedAt: Date?
+        package let message: String?
+        /// JSON texts.
+        package let metricsBefore: String?
+        package let metricsAfter: String?
+        package let counts: String
+    }
+
+    /// The newest runs.
+    package func runs(collection: String? = nil, limit: Int = 20) async throws(Fault) -> [RunRow] {
+        try await connection.run { (session) throws(Fault) in
+            var runs: [RunRow] = []
+            for row in try session.query(Self.list, [.optional(collection), .int4(Int32(clamping: limit))]) {
+                runs.append(
+                    RunRow(
+                        id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
+                        modelID: try row.optionalInt64(3), status: try row.text(4), startedAt: try row.date(5),
+                        finishedAt: try row.optionalDate(6), message: try row.optionalText(7),
+                        metricsBefore: try row.optionalJSON(8), metricsAfter: try row.optionalJSON(9),
+                        counts: try row.json(10)))
+            }
+            return runs
+        }
+    }
+
+    private static func lost(_ run: Int64) -> Fault {
+        Fault(
+            .database, "training-lost", "training run \(run) is not running any more",
+            hint: "it was silent for two minutes and was closed; another run may have taken its place")
+    }
+
+    private static let ensureCollection = Statement(
+        "training_collection",
+        "INSERT INTO glossator.collections (name) VALUES ($1::text) ON CONFLICT (name) DO NOTHING")
+
+    private static let closeDead = Statement(
+        "training_close_dead",
+        """
+        UPDATE glossator.training_runs
+        SET status = 'failed', finished_at = now(), message = 'the trainer died: no sign of life for two minutes'
+        WHERE collection = $1::text AND status = 'running' AND beat_at < now() - interval '2 minutes'
+        """)
+
+    private static let start = Statement(
+        "training_start",
+        """
+        INSERT INTO glossator.training_runs (collection, parent_model_id, options, counts, code_version)
+        VALUES ($1::text, $2::bigint, $3::jsonb, $4::jsonb, $5::text)
+        ON CONFLICT (collection) WHERE status = 'running' DO NOTHING
+        RETURNING id
+        """)
+
+    private static let beat = Statement(
+        "training_beat",
+        "UPDATE glossator.training_runs SET beat_at = now() WHERE id = $1::bigint AND status = 'running'")
+
+    private static let finish = Statement(
+        "training_finish",
+        """
+        UPDATE glossator.training_runs
+        SET status = $2::text, model_id = $3::bigint, metrics_before = $4::jsonb, metrics_after = $5::jsonb,
+            message = $6::text, finished_at = now()
+        WHERE id = $1::bigint AND status = 'running'
+        RETURNING collection
+        """)
+
+    private static let promote = Statement("training_promote", "SELECT glossator.promote($1::text, $2::bigint)")
+
+    private static let list = Statement(
+        "training_list",
+        """
+        SELECT id, collection, parent_model_id, model_id, status, started_at, finished_at, message, metrics_before,
+            metrics_after, counts
+        FROM glossator.training_runs WHERE $1::text IS NULL OR collection = $1::text ORDER BY id DESC LIMIT $2::integer
+        """)
+
+    static let statements = [ensureCollection, closeDead, start, beat, finish, promote, list]
+}

@@ -1,0 +1,94 @@
+import Annotations
+import Foundation
+import Store
+import TestSupport
+
+/// A migrated database of one test, and short words for what many tests do.
+struct TestDatabase {
+    let conninfo: String
+    let connection: Connection
+
+    static func create() async throws -> TestDatabase {
+        let conninfo = try await TemporaryDatabase.create(like: "migrated") { conninfo in
+            let connection = try await Connection.open(ConnectionSettings(conninfo: conninfo))
+            _ = try await Migrator(connection: connection).migrate()
+            await connection.close()
+        }
+        return TestDatabase(
+            conninfo: conninfo, connection: try await Connection.open(ConnectionSettings(conninfo: conninfo)))
+    }
+
+    var settings: ConnectionSettings { ConnectionSettings(conninfo: conninfo) }
+    var name: String { String(conninfo.split(separator: "=").last ?? "") }
+    var queue: Queue { Queue(connection: connection) }
+    var documents: DocumentStore { DocumentStore(connection: connection) }
+    var models: ModelRegistry { ModelRegistry(connection: connection) }
+    var gold: GoldStore { GoldStore(connection: connection) }
+    var status: StatusReader { StatusReader(connection: connection) }
+    var runs: TrainingRunStore { TrainingRunStore(connection: connection) }
+
+    func another() async throws -> Connection { try await Connection.open(settings) }
+
+    @discardableResult
+    func psql(_ sql: String) throws -> String { try TemporaryCluster.shared().psql(sql, database: name) }
+
+    static let space = EmbeddingSpace(
+        backboneHash: String(repeating: "ab", count: 32), pooling: .mean, normalization: .l2, dimensions: 4)
+    static let topics = ModelRegistry.TaskRow(
+        AnnotationTask(name: "topic", kind: .classification, labels: ["a", "b"]), trained: true)
+
+    /// A backbone and a default model; returns its id.
+    @discardableResult
+    func addModel(_ name: String = "first", makeDefault: Bool = true) async throws -> Int64 {
+        try await models.importBackbone(
+            ModelRegistry.BackboneRow(
+                sha256: Self.space.backboneHash, name: "tiny", hiddenSize: 4, layers: 1, maximumTokens: 64,
+                vocabularySize: 100, files: ["config.json"]))
+        return try await models.insertModel(
+            name: name, space: Self.space, heads: Array("heads of \(name)".utf8), tasks: [Self.topics],
+            makeDefault: makeDefault)
+    }
+
+    /// Inserts bodies into a collection; returns their ids.
+    @discardableResult
+    func add(_ bodies: String..., to collection: String = "mail") async throws -> [Int64] {
+        try await documents.insert(bodies.map { DocumentStore.NewDocument(body: $0) }, into: collection).map(\.id)
+    }
+
+    func newDaemon() async throws -> Int64 { try await queue.registerDaemon(host: "here", pid: 1, version: "test") }
+
+    /// What a model might say about a claimed document: its first word is an entity.
+    func result(of document: ClaimedDocument, embedding: [Float] = [0.5, -0.5, 0.25, 1]) -> CompletedDocument {
+        let scalars = Array(document.body.unicodeScalars)
+        let word = scalars.prefix { $0 != " " }
+        var surface = String.UnicodeScalarView()
+        surface.append(contentsOf: word)
+        let entities =
+            word.isEmpty
+            ? []
+            : [Entity(task: "names", type: "word", start: 0, end: word.count, surface: String(surface), score: 0.75)]
+        return CompletedDocument(
+            lease: document.lease, bodyHash: document.bodyHash, modelID: document.modelID, spaceID: 1,
+            annotation: DocumentAnnotation(
+                segments: [
+                    SegmentAnnotation(
+                        start: 0, end: scalars.count, labels: [ScoredLabel(task: "topic", label: "a", score: 0.875)],
+                        embedding: embedding)
+                ], entities: entities, tokenCount: 7, windowCount: 1))
+    }
+
+    /// Counts rows of `glossator.table`.
+    func count(_ table: String, _ condition: String = "true") throws -> Int {
+        Int(try psql("SELECT count(*) FROM glossator.\(table) WHERE \(condition)")) ?? -1
+    }
+}
+
+/// The fault that `body` throws, or nil.
+func fault(_ body: () async throws -> Void) async -> Fault? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return error as? Fault
+    }
+}

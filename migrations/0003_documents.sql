@@ -1,0 +1,223 @@
+-- Documents and the spool: what waits for annotation. Locks nothing that existed before.
+-- The states of a spool row are drawn in docs/queue.md; the CHECKs below refuse every other.
+
+CREATE TABLE glossator.collections (
+    name text PRIMARY KEY CHECK (name <> '' AND octet_length(name) <= 200),
+    model_id bigint REFERENCES glossator.models,
+    segmentation text NOT NULL DEFAULT 'document' CHECK (segmentation IN ('document', 'sentence')),
+    paused boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE glossator.collections IS
+    'Documents that share a pipeline. Created by itself when a document names a new one.';
+COMMENT ON COLUMN glossator.collections.name IS 'What documents name.';
+COMMENT ON COLUMN glossator.collections.model_id IS 'The promoted model; null means the default model (glossator.models.is_default).';
+COMMENT ON COLUMN glossator.collections.segmentation IS 'What is classified and embedded: the whole document or each of its sentences.';
+COMMENT ON COLUMN glossator.collections.paused IS 'No daemon claims from a paused collection.';
+COMMENT ON COLUMN glossator.collections.created_at IS 'When it was first named.';
+
+CREATE TABLE glossator.model_history (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection text REFERENCES glossator.collections,
+    model_id bigint NOT NULL REFERENCES glossator.models,
+    previous_model_id bigint REFERENCES glossator.models,
+    promoted_by text NOT NULL DEFAULT current_user,
+    promoted_at timestamptz NOT NULL DEFAULT now(),
+    rolled_back_at timestamptz
+);
+CREATE INDEX model_history_in_force ON glossator.model_history (collection, id DESC) WHERE rolled_back_at IS NULL;
+
+COMMENT ON TABLE glossator.model_history IS 'Every promotion; what rollback() goes back along.';
+COMMENT ON COLUMN glossator.model_history.id IS 'Order of promotions.';
+COMMENT ON COLUMN glossator.model_history.collection IS 'Where it was promoted; null is the default model.';
+COMMENT ON COLUMN glossator.model_history.model_id IS 'The model that came into force.';
+COMMENT ON COLUMN glossator.model_history.previous_model_id IS 'What was set before; null when nothing was (a collection then used the default).';
+COMMENT ON COLUMN glossator.model_history.promoted_by IS 'Role that promoted it.';
+COMMENT ON COLUMN glossator.model_history.promoted_at IS 'When.';
+COMMENT ON COLUMN glossator.model_history.rolled_back_at IS 'When this promotion was undone; null while it stands.';
+
+-- convert_to() is only STABLE because conversions can be redefined; the one from UTF8 to UTF8 is the identity.
+CREATE FUNCTION glossator.body_sha256(body text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN sha256(convert_to(body, 'UTF8'));
+COMMENT ON FUNCTION glossator.body_sha256(text) IS 'sha256 of a text''s UTF-8.';
+
+CREATE TABLE glossator.documents (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection text NOT NULL DEFAULT 'default' REFERENCES glossator.collections,
+    external_id text NOT NULL DEFAULT gen_random_uuid()::text
+        CHECK (external_id <> '' AND octet_length(external_id) <= 1024),
+    body text NOT NULL,
+    body_sha256 bytea NOT NULL GENERATED ALWAYS AS (glossator.body_sha256(body)) STORED,
+    metadata jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection, external_id)
+);
+
+COMMENT ON TABLE glossator.documents IS
+    'Texts to annotate. INSERT or COPY (collection, external_id, body) is all it takes; results appear in labels, entities and embeddings.';
+COMMENT ON COLUMN glossator.documents.id IS 'What results, gold and the spool refer to.';
+COMMENT ON COLUMN glossator.documents.collection IS 'Decides the model and the segmentation.';
+COMMENT ON COLUMN glossator.documents.external_id IS 'Your own key; unique in its collection. A random uuid when none is given.';
+COMMENT ON COLUMN glossator.documents.body IS 'The text. Immutable: gold and results point into it.';
+COMMENT ON COLUMN glossator.documents.body_sha256 IS 'sha256 of the body''s UTF-8; guards results and decides the held-out split.';
+COMMENT ON COLUMN glossator.documents.metadata IS 'Anything of yours, a JSON object. May change.';
+COMMENT ON COLUMN glossator.documents.created_at IS 'When it was inserted.';
+
+CREATE TABLE glossator.daemons (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    beat_at timestamptz NOT NULL DEFAULT now(),
+    stopped_at timestamptz
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+COMMENT ON TABLE glossator.daemons IS
+    'One row a daemon that ever started. Documents held by a daemon that has not beaten for 60 s are given to others.';
+COMMENT ON COLUMN glossator.daemons.id IS 'Given at the start.';
+COMMENT ON COLUMN glossator.daemons.host IS 'Machine it runs on.';
+COMMENT ON COLUMN glossator.daemons.pid IS 'Its process there.';
+COMMENT ON COLUMN glossator.daemons.version IS 'Glossator''s version.';
+COMMENT ON COLUMN glossator.daemons.started_at IS 'By the database''s clock, like every time here.';
+COMMENT ON COLUMN glossator.daemons.beat_at IS 'Last sign of life. Not indexed, so that a beat is a heap-only update.';
+COMMENT ON COLUMN glossator.daemons.stopped_at IS 'When it said goodbye; null while it runs or when it died.';
+
+CREATE SEQUENCE glossator.lease_numbers;
+COMMENT ON SEQUENCE glossator.lease_numbers IS
+    'Fencing tokens, one a claim, only ever growing: a daemon that comes back from the dead holds an old one and can write nothing.';
+
+-- Columns in descending width, so that a row is as narrow as it can be.
+CREATE TABLE glossator.spool (
+    document_id bigint PRIMARY KEY REFERENCES glossator.documents ON DELETE CASCADE,
+    lease bigint,
+    daemon_id bigint,
+    deadline timestamptz,
+    run_after timestamptz NOT NULL DEFAULT now(),
+    estimated_tokens integer NOT NULL CHECK (estimated_tokens > 0),
+    priority smallint NOT NULL DEFAULT 0,
+    attempts smallint NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    collection text NOT NULL,
+    CONSTRAINT ready_or_leased CHECK (
+        (lease IS NULL AND daemon_id IS NULL AND deadline IS NULL)
+        OR (lease IS NOT NULL AND daemon_id IS NOT NULL AND deadline IS NOT NULL AND attempts > 0))
+) WITH (
+    fillfactor = 70,
+    -- The table is small and turns over completely: vacuum by what died, not by what lives, and without pauses.
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 10000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+-- What a claim reads, in its order. The collection leads, so that a paused collection's rows are never walked over.
+CREATE INDEX spool_ready ON glossator.spool (collection, priority DESC, document_id) WHERE lease IS NULL;
+-- What a rescue reads: only the few rows that somebody holds.
+CREATE INDEX spool_leased ON glossator.spool (daemon_id) WHERE lease IS NOT NULL;
+
+COMMENT ON TABLE glossator.spool IS
+    'The queue: one narrow row a document that waits (lease null) or is being annotated (leased). Deleted in the transaction that writes the results.';
+COMMENT ON COLUMN glossator.spool.document_id IS 'The document that waits.';
+COMMENT ON COLUMN glossator.spool.lease IS 'Fencing token of the claim that holds it; null is ready.';
+COMMENT ON COLUMN glossator.spool.daemon_id IS 'Who holds it; null is ready. No foreign key: its check would lock the daemon''s row at every claim, and a lease of an unknown daemon is taken back anyhow.';
+COMMENT ON COLUMN glossator.spool.deadline IS 'When it is taken back even from a daemon that still beats; null is ready.';
+COMMENT ON COLUMN glossator.spool.run_after IS 'Not claimed before; later than now after a failed attempt.';
+COMMENT ON COLUMN glossator.spool.estimated_tokens IS 'Word pieces, guessed from the body''s length: claims are cut by a token budget.';
+COMMENT ON COLUMN glossator.spool.priority IS 'Higher goes first.';
+COMMENT ON COLUMN glossator.spool.attempts IS 'Claims that were not handed back. More than none: claimed alone, so that a text that kills a daemon takes no other with it.';
+COMMENT ON COLUMN glossator.spool.collection IS 'The document''s, repeated here so that a claim reads one index.';
+
+CREATE TABLE glossator.failures (
+    document_id bigint PRIMARY KEY REFERENCES glossator.documents ON DELETE CASCADE,
+    attempts smallint NOT NULL CHECK (attempts > 0),
+    code text NOT NULL,
+    message text NOT NULL,
+    hint text,
+    sqlstate text,
+    failed_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX failures_by_code ON glossator.failures (code);
+
+COMMENT ON TABLE glossator.failures IS
+    'Documents that were given up, with the reason. SELECT glossator.retry_failed(collection => …) puts them back in the spool.';
+COMMENT ON COLUMN glossator.failures.document_id IS 'The document.';
+COMMENT ON COLUMN glossator.failures.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN glossator.failures.code IS 'Stable, machine-readable reason.';
+COMMENT ON COLUMN glossator.failures.message IS 'What happened, for people. Never quotes the body.';
+COMMENT ON COLUMN glossator.failures.hint IS 'What to do about it.';
+COMMENT ON COLUMN glossator.failures.sqlstate IS 'The server''s code, when the server refused.';
+COMMENT ON COLUMN glossator.failures.failed_at IS 'When it was given up.';
+
+-- Inserting is all a user needs the right to do: what follows from it runs as the schema's owner.
+CREATE FUNCTION glossator.create_named_collection() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A null is for the column's own constraint to refuse.
+    IF NEW.collection IS NOT NULL AND NOT EXISTS (SELECT FROM glossator.collections WHERE name = NEW.collection) THEN
+        INSERT INTO glossator.collections (name) VALUES (NEW.collection) ON CONFLICT (name) DO NOTHING;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION glossator.create_named_collection() IS 'Trigger: a collection exists as soon as a document names it.';
+
+CREATE TRIGGER documents_create_collection BEFORE INSERT ON glossator.documents
+    FOR EACH ROW EXECUTE FUNCTION glossator.create_named_collection();
+
+CREATE FUNCTION glossator.estimated_tokens(body text) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    -- A word piece is three bytes of Chinese and about four of English; one too many does no harm.
+    RETURN octet_length(body) / 3 + 2;
+COMMENT ON FUNCTION glossator.estimated_tokens(text) IS 'Word pieces of a text, guessed from its length without reading it.';
+
+CREATE FUNCTION glossator.spool_new_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
+    SELECT id, collection, glossator.estimated_tokens(body) FROM new_documents;
+    IF FOUND THEN
+        PERFORM pg_notify('glossator_spool', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION glossator.spool_new_documents() IS 'Trigger: new documents wait in the spool; daemons are woken once a statement.';
+
+CREATE TRIGGER documents_spool AFTER INSERT ON glossator.documents
+    REFERENCING NEW TABLE AS new_documents
+    FOR EACH STATEMENT EXECUTE FUNCTION glossator.spool_new_documents();
+
+CREATE FUNCTION glossator.refuse_document_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'body, external_id and collection of document % are immutable', OLD.id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'document_immutable',
+            HINT = 'Delete the document and insert it with its new text; gold and results that point into the old text go with it.';
+END
+$$;
+COMMENT ON FUNCTION glossator.refuse_document_update() IS 'Trigger: offsets point into bodies, so bodies do not change.';
+
+CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW
+    WHEN (OLD.id IS DISTINCT FROM NEW.id
+        OR OLD.collection IS DISTINCT FROM NEW.collection
+        OR OLD.external_id IS DISTINCT FROM NEW.external_id
+        OR OLD.body IS DISTINCT FROM NEW.body)
+    EXECUTE FUNCTION glossator.refuse_document_update();
+
+CREATE FUNCTION glossator.document_id(collection text, external_id text) RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT d.id INTO found_id FROM glossator.documents d
+    WHERE d.collection = document_id.collection AND d.external_id = document_id.external_id;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION 'collection "%" has no document "%"', collection, external_id
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT external_id FROM glossator.documents WHERE collection = … lists them.';
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION glossator.document_id(text, text) IS
+    'The id of a document by your own key: INSERT INTO glossator.gold_labels (document_id, task, label) VALUES (glossator.document_id(''reviews'', ''r-17''), ''sentiment'', ''positive'').';

@@ -1,0 +1,2818 @@
+-- The schema after all migrations; deploy/schema-dump.sh writes this file. Do not edit it, and do not run it.
+--
+-- PostgreSQL database dump
+--
+
+--
+-- Name: glossator; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA glossator;
+
+--
+-- Name: SCHEMA glossator; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA glossator IS 'Glossator: documents that come back with labels, named entities and embeddings. Everything the daemon keeps lives here.';
+
+--
+-- Name: body_sha256(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.body_sha256(body text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN sha256(convert_to(body, 'UTF8'::name));
+
+--
+-- Name: FUNCTION body_sha256(body text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.body_sha256(body text) IS 'sha256 of a text''s UTF-8.';
+
+--
+-- Name: check_entity_surfaces(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.check_entity_surfaces() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT spans.document_id, spans.starts[i] AS start_char, spans.ends[i] AS end_char INTO wrong
+    FROM (
+        SELECT n.document_id, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends, array_agg(n.surface) AS given
+        FROM new_entities n GROUP BY n.document_id
+    ) AS spans
+    -- OFFSET 0: one look-up by key a document. Left to choose, and told LIMIT 1, the planner reads every document.
+    CROSS JOIN LATERAL (SELECT o.body FROM glossator.documents o WHERE o.id = spans.document_id OFFSET 0) AS d
+    CROSS JOIN LATERAL glossator.surfaces(d.body, spans.starts, spans.ends) AS actual
+    CROSS JOIN LATERAL generate_subscripts(spans.given, 1) AS i
+    WHERE actual[i] IS DISTINCT FROM spans.given[i]
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'entity %..% of document % does not say what the body says there',
+            wrong.start_char, wrong.end_char, wrong.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'entity_surface',
+                HINT = 'Offsets count code points from 0: surface = substr(body, start_char + 1, end_char - start_char).';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION check_entity_surfaces(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.check_entity_surfaces() IS 'Trigger: an entity''s surface is what its offsets say, in every document of the statement.';
+
+--
+-- Name: check_gold_entities(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.check_gold_entities() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    wrong record;
+BEGIN
+    -- Two people marking the same document wait for each other here, so that each sees the other's spans below.
+    PERFORM FROM glossator.documents d WHERE d.id IN (SELECT document_id FROM new_gold) ORDER BY d.id FOR NO KEY UPDATE;
+
+    SELECT spans.document_id, spans.starts[i] AS start_char, spans.ends[i] AS end_char, actual[i] IS NULL AS outside INTO wrong
+    FROM (
+        SELECT n.document_id, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends, array_agg(n.surface) AS given
+        FROM new_gold n GROUP BY n.document_id
+    ) AS spans
+    -- OFFSET 0: one look-up by key a document. Left to choose, and told LIMIT 1, the planner reads every document.
+    CROSS JOIN LATERAL (SELECT o.body FROM glossator.documents o WHERE o.id = spans.document_id OFFSET 0) AS d
+    CROSS JOIN LATERAL glossator.surfaces(d.body, spans.starts, spans.ends) AS actual
+    CROSS JOIN LATERAL generate_subscripts(spans.given, 1) AS i
+    WHERE actual[i] IS DISTINCT FROM spans.given[i]
+    LIMIT 1;
+    IF FOUND AND wrong.outside THEN
+        RAISE EXCEPTION 'gold entity %..% lies outside the body of document %', wrong.start_char, wrong.end_char, wrong.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_outside',
+                HINT = 'Offsets count code points from 0 and end_char is exclusive: char_length(body) is the largest end_char.';
+    ELSIF FOUND THEN
+        RAISE EXCEPTION 'gold entity %..% of document % does not say what the body says there',
+            wrong.start_char, wrong.end_char, wrong.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_surface',
+                HINT = 'Offsets count code points from 0: surface = substr(body, start_char + 1, end_char - start_char).';
+    END IF;
+
+    SELECT n.document_id, n.start_char, n.end_char, o.start_char AS other_start, o.end_char AS other_end INTO wrong
+    FROM new_gold n
+    CROSS JOIN LATERAL (
+        SELECT e.start_char, e.end_char FROM glossator.gold_entities e
+        WHERE e.document_id = n.document_id AND e.task = n.task AND e.annotator = n.annotator AND e.id <> n.id
+            AND e.retracted_at IS NULL AND e.start_char < n.end_char AND n.start_char < e.end_char
+        OFFSET 0
+    ) AS o
+    WHERE n.retracted_at IS NULL
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'gold entity %..% of document % overlaps %..% of the same task and annotator',
+            wrong.start_char, wrong.end_char, wrong.document_id, wrong.other_start, wrong.other_end
+            USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'gold_entity_overlap',
+                HINT = 'Entities of one task do not overlap. Retract the wrong one first: UPDATE glossator.gold_entities SET retracted_at = now() WHERE id = ….';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION check_gold_entities(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.check_gold_entities() IS 'Trigger: marked spans lie in the body, say what it says, and do not overlap.';
+
+--
+-- Name: create_named_collection(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.create_named_collection() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    -- A null is for the column's own constraint to refuse.
+    IF NEW.collection IS NOT NULL AND NOT EXISTS (SELECT FROM glossator.collections WHERE name = NEW.collection) THEN
+        INSERT INTO glossator.collections (name) VALUES (NEW.collection) ON CONFLICT (name) DO NOTHING;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION create_named_collection(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.create_named_collection() IS 'Trigger: a collection exists as soon as a document names it.';
+
+--
+-- Name: document_id(text, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.document_id(collection text, external_id text) RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT d.id INTO found_id FROM glossator.documents d
+    WHERE d.collection = document_id.collection AND d.external_id = document_id.external_id;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION 'collection "%" has no document "%"', collection, external_id
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT external_id FROM glossator.documents WHERE collection = … lists them.';
+    END IF;
+    RETURN found_id;
+END
+$$;
+
+--
+-- Name: FUNCTION document_id(collection text, external_id text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.document_id(collection text, external_id text) IS 'The id of a document by your own key: INSERT INTO glossator.gold_labels (document_id, task, label) VALUES (glossator.document_id(''reviews'', ''r-17''), ''sentiment'', ''positive'').';
+
+--
+-- Name: estimated_tokens(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.estimated_tokens(body text) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((octet_length(body) / 3) + 2);
+
+--
+-- Name: FUNCTION estimated_tokens(body text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.estimated_tokens(body text) IS 'Word pieces of a text, guessed from its length without reading it.';
+
+--
+-- Name: locate_gold_entity(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.locate_gold_entity() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    body text;
+    first integer;
+BEGIN
+    IF NEW.start_char < 0 OR NEW.start_char >= NEW.end_char THEN
+        RAISE EXCEPTION 'gold entity %..% of document % is not a span', NEW.start_char, NEW.end_char, NEW.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_span',
+                HINT = 'Offsets count code points from 0, and end_char is exclusive: 0 <= start_char < end_char.';
+    END IF;
+    IF btrim(coalesce(NEW.task, '')) = '' OR btrim(coalesce(NEW.type, '')) = '' THEN
+        RAISE EXCEPTION 'a gold entity of document % has no task or no type', NEW.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_empty',
+                HINT = 'Name both. A document without entities is said in glossator.gold_complete.';
+    END IF;
+    IF NEW.start_char IS NOT NULL AND NEW.end_char IS NOT NULL AND NEW.surface IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
+    SELECT d.body INTO body FROM glossator.documents d WHERE d.id = NEW.document_id;
+    IF NOT FOUND THEN
+        RETURN NEW;  -- the foreign key says it better
+    END IF;
+    IF NEW.start_char IS NOT NULL AND NEW.end_char IS NOT NULL THEN
+        -- A span that ends outside the body gets what there is of it; the statement's check refuses it.
+        NEW.surface := substr(body, NEW.start_char + 1, NEW.end_char - NEW.start_char);
+        RETURN NEW;
+    END IF;
+    IF NEW.start_char IS NOT NULL OR NEW.end_char IS NOT NULL OR coalesce(NEW.surface, '') = '' THEN
+        RAISE EXCEPTION 'a gold entity of document % has no span', NEW.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_span',
+                HINT = 'Give start_char and end_char, or a surface that occurs once in the body.';
+    END IF;
+    first := strpos(body, NEW.surface);
+    IF first = 0 THEN
+        RAISE EXCEPTION 'the surface of a gold entity does not occur in document %', NEW.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_surface',
+                HINT = 'Copy it exactly as the body writes it, upper and lower case included.';
+    END IF;
+    IF strpos(substr(body, first + 1), NEW.surface) > 0 THEN
+        RAISE EXCEPTION 'the surface of a gold entity occurs more than once in document %', NEW.document_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_ambiguous',
+                HINT = 'Give start_char and end_char to say which one is meant.';
+    END IF;
+    NEW.start_char := first - 1;
+    NEW.end_char := NEW.start_char + char_length(NEW.surface);
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION locate_gold_entity(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.locate_gold_entity() IS 'Trigger: finds the offsets of a surface, or the surface at offsets.';
+
+--
+-- Name: pause(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.pause(collection text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM glossator.require_collection(collection);
+    UPDATE glossator.collections c SET paused = true WHERE c.name = pause.collection;
+END
+$$;
+
+--
+-- Name: FUNCTION pause(collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.pause(collection text) IS 'Daemons finish what they hold of this collection and claim no more of it.';
+
+--
+-- Name: promote(text, bigint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.promote(collection text, model_id bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    previous bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM glossator.models m WHERE m.id = promote.model_id) THEN
+        RAISE EXCEPTION 'there is no model %', model_id
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
+    END IF;
+    -- One promotion at a time, so that the history is a line.
+    LOCK TABLE glossator.model_history IN SHARE ROW EXCLUSIVE MODE;
+    IF collection IS NULL THEN
+        SELECT m.id INTO previous FROM glossator.models m WHERE m.is_default;
+        UPDATE glossator.models m SET is_default = false WHERE m.is_default AND m.id <> promote.model_id;
+        UPDATE glossator.models m SET is_default = true WHERE m.id = promote.model_id AND NOT m.is_default;
+    ELSE
+        PERFORM glossator.require_collection(collection);
+        SELECT c.model_id INTO previous FROM glossator.collections c WHERE c.name = promote.collection FOR UPDATE;
+        UPDATE glossator.collections c SET model_id = promote.model_id WHERE c.name = promote.collection;
+    END IF;
+    IF previous IS DISTINCT FROM model_id THEN
+        INSERT INTO glossator.model_history (collection, model_id, previous_model_id)
+        VALUES (promote.collection, promote.model_id, previous);
+    END IF;
+    PERFORM pg_notify('glossator_spool', '');
+    RETURN promote.model_id;
+END
+$$;
+
+--
+-- Name: FUNCTION promote(collection text, model_id bigint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.promote(collection text, model_id bigint) IS 'Brings a model into force for a collection, or as the default when the collection is null. Documents claimed from now on are annotated by it; reannotate() does the old ones.';
+
+--
+-- Name: promote(text, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.promote(collection text, model text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT m.id INTO found_id FROM glossator.models m WHERE m.name = promote.model;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION 'there is no model "%"', model
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
+    END IF;
+    RETURN glossator.promote(collection, found_id);
+END
+$$;
+
+--
+-- Name: FUNCTION promote(collection text, model text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.promote(collection text, model text) IS 'promote() by the model''s name.';
+
+--
+-- Name: reannotate(text, bigint[], smallint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.reannotate(collection text DEFAULT NULL::text, document_ids bigint[] DEFAULT NULL::bigint[], priority smallint DEFAULT 0) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF collection IS NULL AND document_ids IS NULL THEN
+        RAISE EXCEPTION 'reannotate() needs a collection or document ids'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.reannotate(collection => …) does all of one collection.';
+    END IF;
+    IF collection IS NOT NULL THEN
+        PERFORM glossator.require_collection(collection);
+    END IF;
+    -- A document that a daemon holds now may have been claimed for another model: its lease is taken away, so that
+    -- what the daemon brings is not written, and the document is claimed afresh.
+    INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, priority)
+    SELECT d.id, d.collection, glossator.estimated_tokens(d.body), reannotate.priority
+    FROM glossator.documents d
+    WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
+        AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
+    ORDER BY d.id
+    ON CONFLICT (document_id) DO UPDATE
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = now(),
+            priority = greatest(s.priority, excluded.priority);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM pg_notify('glossator_spool', '');
+    RETURN changed;
+END
+$$;
+
+--
+-- Name: FUNCTION reannotate(collection text, document_ids bigint[], priority smallint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.reannotate(collection text, document_ids bigint[], priority smallint) IS 'Puts documents back in the spool and returns how many. Their results stay until new ones replace them.';
+
+--
+-- Name: refuse_document_update(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_document_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'body, external_id and collection of document % are immutable', OLD.id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'document_immutable',
+            HINT = 'Delete the document and insert it with its new text; gold and results that point into the old text go with it.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_document_update(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_document_update() IS 'Trigger: offsets point into bodies, so bodies do not change.';
+
+--
+-- Name: refuse_empty_gold_label(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_empty_gold_label() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a gold label of document % has no task or no label', NEW.document_id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_label_empty',
+            HINT = 'Leave the row out when the label is unknown: a task without a row is unknown, not negative.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_empty_gold_label(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_empty_gold_label() IS 'Trigger: says what a CHECK could only name.';
+
+--
+-- Name: refuse_gold_update(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_gold_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'gold rows are append-only'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_append_only',
+            HINT = CASE TG_TABLE_NAME
+                WHEN 'gold_labels' THEN 'Insert the right label: the newest row of a document and task counts.'
+                ELSE 'Set retracted_at = now() on the wrong row, then insert the right one.' END;
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_gold_update(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_gold_update() IS 'Trigger: what people said stays said; corrections are new rows.';
+
+--
+-- Name: refuse_model_update(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_model_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'model % is immutable', OLD.id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'model_immutable',
+            HINT = 'Store the changed model under a new name, then SELECT glossator.promote(collection, name).';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_model_update(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_model_update() IS 'Trigger: models do not change after they have annotated something.';
+
+--
+-- Name: require_collection(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.require_collection(collection text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM glossator.collections c WHERE c.name = require_collection.collection) THEN
+        RAISE EXCEPTION 'there is no collection "%"', collection
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT name FROM glossator.collections lists them; inserting a document creates one.';
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION require_collection(collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.require_collection(collection text) IS 'Raises a clear error for a collection that does not exist.';
+
+--
+-- Name: resume(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.resume(collection text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM glossator.require_collection(collection);
+    UPDATE glossator.collections c SET paused = false WHERE c.name = resume.collection;
+    PERFORM pg_notify('glossator_spool', '');
+END
+$$;
+
+--
+-- Name: FUNCTION resume(collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.resume(collection text) IS 'Undoes pause().';
+
+--
+-- Name: retry_failed(text, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.retry_failed(collection text DEFAULT NULL::text, code text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF collection IS NULL AND code IS NULL THEN
+        RAISE EXCEPTION 'retry_failed() needs a collection or a code'
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'SELECT code, count(*) FROM glossator.failures GROUP BY code shows what failed.';
+    END IF;
+    IF collection IS NOT NULL THEN
+        PERFORM glossator.require_collection(collection);
+    END IF;
+    WITH chosen AS (
+        DELETE FROM glossator.failures f USING glossator.documents d
+        WHERE d.id = f.document_id
+            AND (retry_failed.collection IS NULL OR d.collection = retry_failed.collection)
+            AND (retry_failed.code IS NULL OR f.code = retry_failed.code)
+        RETURNING d.id, d.collection, glossator.estimated_tokens(d.body) AS estimated_tokens
+    )
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
+    SELECT c.id, c.collection, c.estimated_tokens FROM chosen c
+    ON CONFLICT (document_id) DO NOTHING;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM pg_notify('glossator_spool', '');
+    RETURN changed;
+END
+$$;
+
+--
+-- Name: FUNCTION retry_failed(collection text, code text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.retry_failed(collection text, code text) IS 'Puts failed documents back in the spool with no attempts counted, and returns how many. An empty filter is refused.';
+
+--
+-- Name: rollback(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.rollback(collection text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    latest glossator.model_history;
+    restored bigint;
+BEGIN
+    LOCK TABLE glossator.model_history IN SHARE ROW EXCLUSIVE MODE;
+    SELECT h.* INTO latest FROM glossator.model_history h
+    WHERE h.collection IS NOT DISTINCT FROM rollback.collection AND h.rolled_back_at IS NULL
+    ORDER BY h.id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% has no promotion to roll back', coalesce('collection "' || collection || '"', 'the default model')
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT * FROM glossator.model_history shows what was promoted.';
+    END IF;
+    restored := latest.previous_model_id;
+    IF restored IS NULL AND (collection IS NULL OR NOT EXISTS (SELECT FROM glossator.models WHERE is_default)) THEN
+        RAISE EXCEPTION 'before model % there was none in force', latest.model_id
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Promote another model, or pause the collection.';
+    END IF;
+    IF collection IS NULL THEN
+        UPDATE glossator.models m SET is_default = false WHERE m.is_default;
+        UPDATE glossator.models m SET is_default = true WHERE m.id = restored;
+    ELSE
+        UPDATE glossator.collections c SET model_id = restored WHERE c.name = rollback.collection;
+    END IF;
+    UPDATE glossator.model_history h SET rolled_back_at = now() WHERE h.id = latest.id;
+    PERFORM pg_notify('glossator_spool', '');
+    RETURN coalesce(restored, (SELECT id FROM glossator.models WHERE is_default));
+END
+$$;
+
+--
+-- Name: FUNCTION rollback(collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.rollback(collection text) IS 'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again.';
+
+--
+-- Name: spool_new_documents(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.spool_new_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
+    SELECT id, collection, glossator.estimated_tokens(body) FROM new_documents;
+    IF FOUND THEN
+        PERFORM pg_notify('glossator_spool', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION spool_new_documents(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.spool_new_documents() IS 'Trigger: new documents wait in the spool; daemons are woken once a statement.';
+
+--
+-- Name: surfaces(text, integer[], integer[]); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.surfaces(body text, starts integer[], ends integer[]) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    piece_bytes CONSTANT integer := 8192;
+    bytes bytea := convert_to(body, 'UTF8');
+    total CONSTANT integer := length(bytes);
+    next_byte integer := 0;         -- the first byte after the piece
+    piece text := '';
+    piece_start integer := 0;       -- characters before the piece
+    piece_chars integer := 0;
+    cut integer;
+    result text[] := array_fill(NULL::text, ARRAY[cardinality(starts)]);
+    span record;
+    addition text;
+BEGIN
+    FOR span IN
+        SELECT ordinality::integer AS i, s, e
+        FROM unnest(starts, ends) WITH ORDINALITY AS spans(s, e, ordinality)
+        WHERE s >= 0 AND e >= s ORDER BY s
+    LOOP
+        -- Grow the piece until it holds the span's end, dropping whatever lies before the span's start.
+        WHILE piece_start + piece_chars < span.e AND next_byte < total LOOP
+            cut := least(next_byte + piece_bytes, total);
+            -- Not inside a character: continuation bytes are 10xxxxxx.
+            WHILE cut < total AND (get_byte(bytes, cut) & 192) = 128 LOOP
+                cut := cut - 1;
+            END LOOP;
+            addition := convert_from(substring(bytes FROM next_byte + 1 FOR cut - next_byte), 'UTF8');
+            IF piece_start + piece_chars <= span.s THEN
+                piece_start := piece_start + piece_chars;
+                piece := addition;
+                piece_chars := char_length(addition);
+            ELSE
+                piece := piece || addition;
+                piece_chars := piece_chars + char_length(addition);
+            END IF;
+            next_byte := cut;
+        END LOOP;
+        IF span.e <= piece_start + piece_chars THEN
+            result[span.i] := substr(piece, span.s - piece_start + 1, span.e - span.s);
+        END IF;
+    END LOOP;
+    RETURN result;
+END
+$$;
+
+--
+-- Name: FUNCTION surfaces(body text, starts integer[], ends integer[]); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.surfaces(body text, starts integer[], ends integer[]) IS 'The pieces of a text between code points starts[i] and ends[i], in one walk; null for a span that does not lie inside the text.';
+
+--
+-- Name: annotations; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.annotations (
+    document_id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    daemon_id bigint,
+    token_count integer NOT NULL,
+    window_count integer NOT NULL,
+    segment_count integer NOT NULL,
+    completed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT annotations_segment_count_check CHECK ((segment_count > 0)),
+    CONSTRAINT annotations_token_count_check CHECK ((token_count >= 0)),
+    CONSTRAINT annotations_window_count_check CHECK ((window_count > 0))
+);
+
+--
+-- Name: TABLE annotations; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.annotations IS 'One row a document that was annotated: by what, when, and how much there was to read.';
+
+--
+-- Name: COLUMN annotations.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.document_id IS 'The document.';
+
+--
+-- Name: COLUMN annotations.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.model_id IS 'The model that made all of its current results.';
+
+--
+-- Name: COLUMN annotations.daemon_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.daemon_id IS 'The daemon that wrote them (its row may be gone).';
+
+--
+-- Name: COLUMN annotations.token_count; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.token_count IS 'Word pieces encoded, special tokens and overlaps included.';
+
+--
+-- Name: COLUMN annotations.window_count; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.window_count IS 'Encoder windows read; 1 for a text that fits.';
+
+--
+-- Name: COLUMN annotations.segment_count; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.segment_count IS 'Segments labelled and embedded.';
+
+--
+-- Name: COLUMN annotations.completed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written; throughput is counted along this column.';
+
+--
+-- Name: backbones; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.backbones (
+    sha256 text NOT NULL,
+    name text NOT NULL,
+    hidden_size integer NOT NULL,
+    layers integer NOT NULL,
+    maximum_tokens integer NOT NULL,
+    vocabulary_size integer NOT NULL,
+    files jsonb DEFAULT '[]'::jsonb NOT NULL,
+    imported_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT backbones_files_check CHECK ((jsonb_typeof(files) = 'array'::text)),
+    CONSTRAINT backbones_hidden_size_check CHECK ((hidden_size > 0)),
+    CONSTRAINT backbones_layers_check CHECK ((layers > 0)),
+    CONSTRAINT backbones_maximum_tokens_check CHECK ((maximum_tokens > 2)),
+    CONSTRAINT backbones_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT backbones_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT backbones_vocabulary_size_check CHECK ((vocabulary_size > 0))
+);
+
+--
+-- Name: TABLE backbones; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.backbones IS 'Pretrained encoders, known by their content. The files lie on the daemons'' machines; no row names a path that a daemon opens.';
+
+--
+-- Name: COLUMN backbones.sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.sha256 IS 'Content hash over the files that decide results, lower-case hex.';
+
+--
+-- Name: COLUMN backbones.name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.name IS 'What people call it.';
+
+--
+-- Name: COLUMN backbones.hidden_size; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.hidden_size IS 'Width of a token''s vector.';
+
+--
+-- Name: COLUMN backbones.layers; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.layers IS 'Encoder layers.';
+
+--
+-- Name: COLUMN backbones.maximum_tokens; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.maximum_tokens IS 'Window: word pieces read at once, [CLS] and [SEP] included.';
+
+--
+-- Name: COLUMN backbones.vocabulary_size; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.vocabulary_size IS 'Word pieces in the vocabulary.';
+
+--
+-- Name: COLUMN backbones.files; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.files IS 'Relative names of the files that belong to it, for people; never opened from here.';
+
+--
+-- Name: COLUMN backbones.imported_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.imported_at IS 'When it was registered.';
+
+--
+-- Name: collections; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.collections (
+    name text NOT NULL,
+    model_id bigint,
+    segmentation text DEFAULT 'document'::text NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT collections_name_check CHECK (((name <> ''::text) AND (octet_length(name) <= 200))),
+    CONSTRAINT collections_segmentation_check CHECK ((segmentation = ANY (ARRAY['document'::text, 'sentence'::text])))
+);
+
+--
+-- Name: TABLE collections; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.collections IS 'Documents that share a pipeline. Created by itself when a document names a new one.';
+
+--
+-- Name: COLUMN collections.name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.name IS 'What documents name.';
+
+--
+-- Name: COLUMN collections.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.model_id IS 'The promoted model; null means the default model (glossator.models.is_default).';
+
+--
+-- Name: COLUMN collections.segmentation; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.segmentation IS 'What is classified and embedded: the whole document or each of its sentences.';
+
+--
+-- Name: COLUMN collections.paused; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.paused IS 'No daemon claims from a paused collection.';
+
+--
+-- Name: COLUMN collections.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.created_at IS 'When it was first named.';
+
+--
+-- Name: daemons; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.daemons (
+    id bigint NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL,
+    stopped_at timestamp with time zone
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200');
+
+--
+-- Name: TABLE daemons; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.daemons IS 'One row a daemon that ever started. Documents held by a daemon that has not beaten for 60 s are given to others.';
+
+--
+-- Name: COLUMN daemons.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.id IS 'Given at the start.';
+
+--
+-- Name: COLUMN daemons.host; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.host IS 'Machine it runs on.';
+
+--
+-- Name: COLUMN daemons.pid; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.pid IS 'Its process there.';
+
+--
+-- Name: COLUMN daemons.version; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.version IS 'Glossator''s version.';
+
+--
+-- Name: COLUMN daemons.started_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.started_at IS 'By the database''s clock, like every time here.';
+
+--
+-- Name: COLUMN daemons.beat_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.beat_at IS 'Last sign of life. Not indexed, so that a beat is a heap-only update.';
+
+--
+-- Name: COLUMN daemons.stopped_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.stopped_at IS 'When it said goodbye; null while it runs or when it died.';
+
+--
+-- Name: daemons_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.daemons ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.daemons_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: documents; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.documents (
+    id bigint NOT NULL,
+    collection text DEFAULT 'default'::text NOT NULL,
+    external_id text DEFAULT (gen_random_uuid())::text NOT NULL,
+    body text NOT NULL,
+    body_sha256 bytea GENERATED ALWAYS AS (glossator.body_sha256(body)) STORED NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT documents_external_id_check CHECK (((external_id <> ''::text) AND (octet_length(external_id) <= 1024))),
+    CONSTRAINT documents_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text))
+);
+
+--
+-- Name: TABLE documents; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.documents IS 'Texts to annotate. INSERT or COPY (collection, external_id, body) is all it takes; results appear in labels, entities and embeddings.';
+
+--
+-- Name: COLUMN documents.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.id IS 'What results, gold and the spool refer to.';
+
+--
+-- Name: COLUMN documents.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.collection IS 'Decides the model and the segmentation.';
+
+--
+-- Name: COLUMN documents.external_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.external_id IS 'Your own key; unique in its collection. A random uuid when none is given.';
+
+--
+-- Name: COLUMN documents.body; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.body IS 'The text. Immutable: gold and results point into it.';
+
+--
+-- Name: COLUMN documents.body_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.body_sha256 IS 'sha256 of the body''s UTF-8; guards results and decides the held-out split.';
+
+--
+-- Name: COLUMN documents.metadata; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.metadata IS 'Anything of yours, a JSON object. May change.';
+
+--
+-- Name: COLUMN documents.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.created_at IS 'When it was inserted.';
+
+--
+-- Name: documents_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.documents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.documents_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: embedding_spaces; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.embedding_spaces (
+    id integer NOT NULL,
+    backbone_sha256 text NOT NULL,
+    pooling text NOT NULL,
+    normalization text NOT NULL,
+    dimensions integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT embedding_spaces_dimensions_check CHECK ((dimensions > 0)),
+    CONSTRAINT embedding_spaces_normalization_check CHECK ((normalization = ANY (ARRAY['none'::text, 'l2'::text, 'layernorm'::text]))),
+    CONSTRAINT embedding_spaces_pooling_check CHECK ((pooling = ANY (ARRAY['mean'::text, 'cls'::text])))
+);
+
+--
+-- Name: TABLE embedding_spaces; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.embedding_spaces IS 'What makes two embeddings comparable. A fine-tune of the heads alone keeps the space, and with it every stored embedding.';
+
+--
+-- Name: COLUMN embedding_spaces.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.id IS 'Short name for the four columns below.';
+
+--
+-- Name: COLUMN embedding_spaces.backbone_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.backbone_sha256 IS 'The encoder.';
+
+--
+-- Name: COLUMN embedding_spaces.pooling; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.pooling IS 'How token vectors become one vector: mean or cls.';
+
+--
+-- Name: COLUMN embedding_spaces.normalization; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.normalization IS 'What happens to the pooled vector: none, l2 or layernorm.';
+
+--
+-- Name: COLUMN embedding_spaces.dimensions; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.dimensions IS 'Numbers in a vector.';
+
+--
+-- Name: COLUMN embedding_spaces.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embedding_spaces.created_at IS 'When it was first used.';
+
+--
+-- Name: embedding_spaces_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.embedding_spaces ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.embedding_spaces_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: embeddings; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.embeddings (
+    document_id bigint NOT NULL,
+    segment integer NOT NULL,
+    space_id integer NOT NULL,
+    start_char integer NOT NULL,
+    end_char integer NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT embeddings_check CHECK ((start_char <= end_char)),
+    CONSTRAINT embeddings_segment_check CHECK ((segment >= 0)),
+    CONSTRAINT embeddings_start_char_check CHECK ((start_char >= 0))
+);
+ALTER TABLE ONLY glossator.embeddings ALTER COLUMN data SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE embeddings; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.embeddings IS 'One row a segment and embedding space.';
+
+--
+-- Name: COLUMN embeddings.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.document_id IS 'The document.';
+
+--
+-- Name: COLUMN embeddings.segment; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.segment IS 'Number of the segment, from 0.';
+
+--
+-- Name: COLUMN embeddings.space_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.space_id IS 'Only embeddings of one space can be compared.';
+
+--
+-- Name: COLUMN embeddings.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.start_char IS 'Where the segment begins, in code points from 0.';
+
+--
+-- Name: COLUMN embeddings.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN embeddings.data; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.embeddings.data IS 'The vector, encoded as docs/decisions/0001-embedding-codec.md says: 16 bytes of header, then the payload.';
+
+--
+-- Name: entities; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.entities (
+    document_id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    ordinal integer NOT NULL,
+    start_char integer NOT NULL,
+    end_char integer NOT NULL,
+    score real NOT NULL,
+    task text NOT NULL,
+    type text NOT NULL,
+    surface text NOT NULL,
+    CONSTRAINT entities_check CHECK ((start_char < end_char)),
+    CONSTRAINT entities_ordinal_check CHECK ((ordinal >= 0)),
+    CONSTRAINT entities_score_check CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision))),
+    CONSTRAINT entities_start_char_check CHECK ((start_char >= 0)),
+    CONSTRAINT entities_task_check CHECK ((task <> ''::text)),
+    CONSTRAINT entities_type_check CHECK ((type <> ''::text))
+);
+
+--
+-- Name: TABLE entities; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.entities IS 'One row a named entity that a model found.';
+
+--
+-- Name: COLUMN entities.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.document_id IS 'The document.';
+
+--
+-- Name: COLUMN entities.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.model_id IS 'The model that found it.';
+
+--
+-- Name: COLUMN entities.ordinal; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.ordinal IS 'Its number among the task''s entities of the document, from 0, in the order of the text.';
+
+--
+-- Name: COLUMN entities.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.start_char IS 'Where it begins, in code points from 0.';
+
+--
+-- Name: COLUMN entities.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN entities.score; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.score IS 'Probability of exactly this span and type, 0 to 1.';
+
+--
+-- Name: COLUMN entities.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.task IS 'The entity task.';
+
+--
+-- Name: COLUMN entities.type; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.type IS 'What it is: person, product, …';
+
+--
+-- Name: COLUMN entities.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entities.surface IS 'substr(body, start_char + 1, end_char - start_char); the database checks it.';
+
+--
+-- Name: failures; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.failures (
+    document_id bigint NOT NULL,
+    attempts smallint NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    hint text,
+    sqlstate text,
+    failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT failures_attempts_check CHECK ((attempts > 0))
+);
+
+--
+-- Name: TABLE failures; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.failures IS 'Documents that were given up, with the reason. SELECT glossator.retry_failed(collection => …) puts them back in the spool.';
+
+--
+-- Name: COLUMN failures.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.document_id IS 'The document.';
+
+--
+-- Name: COLUMN failures.attempts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.attempts IS 'How often it was tried.';
+
+--
+-- Name: COLUMN failures.code; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.code IS 'Stable, machine-readable reason.';
+
+--
+-- Name: COLUMN failures.message; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.message IS 'What happened, for people. Never quotes the body.';
+
+--
+-- Name: COLUMN failures.hint; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.hint IS 'What to do about it.';
+
+--
+-- Name: COLUMN failures.sqlstate; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.sqlstate IS 'The server''s code, when the server refused.';
+
+--
+-- Name: COLUMN failures.failed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.failed_at IS 'When it was given up.';
+
+--
+-- Name: gold_complete; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.gold_complete (
+    document_id bigint NOT NULL,
+    task text NOT NULL,
+    annotator text DEFAULT CURRENT_USER NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gold_complete_annotator_check CHECK ((annotator <> ''::text)),
+    CONSTRAINT gold_complete_task_check CHECK ((btrim(task) <> ''::text))
+);
+
+--
+-- Name: TABLE gold_complete; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.gold_complete IS 'All entities of this task are marked in this document. Needed only for a document that has none: it says "no entity here", which is knowledge too.';
+
+--
+-- Name: COLUMN gold_complete.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_complete.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_complete.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_complete.task IS 'The entity task that is completely marked.';
+
+--
+-- Name: COLUMN gold_complete.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_complete.annotator IS 'Who says so; the role by default.';
+
+--
+-- Name: COLUMN gold_complete.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_complete.created_at IS 'When.';
+
+--
+-- Name: gold_entities; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.gold_entities (
+    id bigint NOT NULL,
+    document_id bigint NOT NULL,
+    task text NOT NULL,
+    type text NOT NULL,
+    start_char integer NOT NULL,
+    end_char integer NOT NULL,
+    surface text NOT NULL,
+    annotator text DEFAULT CURRENT_USER NOT NULL,
+    source text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    retracted_at timestamp with time zone,
+    CONSTRAINT gold_entities_annotator_check CHECK ((annotator <> ''::text)),
+    CONSTRAINT gold_entity_empty CHECK (((btrim(task) <> ''::text) AND (btrim(type) <> ''::text))),
+    CONSTRAINT gold_entity_span CHECK (((start_char >= 0) AND (start_char < end_char)))
+);
+
+--
+-- Name: TABLE gold_entities; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.gold_entities IS 'Entities marked by people. Give start_char and end_char, or only the surface when it occurs once in the body. Mark all of a document''s entities of a task: training takes every other word for "no entity".';
+
+--
+-- Name: COLUMN gold_entities.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.id IS 'Order of saying.';
+
+--
+-- Name: COLUMN gold_entities.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.document_id IS 'The document; glossator.document_id(collection, external_id) finds it.';
+
+--
+-- Name: COLUMN gold_entities.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.task IS 'The entity task.';
+
+--
+-- Name: COLUMN gold_entities.type; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.type IS 'What it is: person, product, … A new one is learned by being used.';
+
+--
+-- Name: COLUMN gold_entities.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.start_char IS 'Where it begins, in code points from 0.';
+
+--
+-- Name: COLUMN gold_entities.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN gold_entities.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.surface IS 'The text there: filled in when not given, checked when given.';
+
+--
+-- Name: COLUMN gold_entities.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.annotator IS 'Who says so; the role by default.';
+
+--
+-- Name: COLUMN gold_entities.source; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.source IS 'Where it comes from.';
+
+--
+-- Name: COLUMN gold_entities.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.created_at IS 'When.';
+
+--
+-- Name: COLUMN gold_entities.retracted_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_entities.retracted_at IS 'When it was taken back: the only column that may change, once.';
+
+--
+-- Name: gold_current_tasks; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_current_tasks AS
+ SELECT DISTINCT ON (opinions.document_id, opinions.task) opinions.document_id,
+    opinions.task,
+    opinions.annotator,
+    opinions.created_at
+   FROM ( SELECT said.document_id,
+            said.task,
+            said.annotator,
+            max(said.created_at) AS created_at
+           FROM ( SELECT gold_entities.document_id,
+                    gold_entities.task,
+                    gold_entities.annotator,
+                    gold_entities.created_at
+                   FROM glossator.gold_entities
+                  WHERE (gold_entities.retracted_at IS NULL)
+                UNION ALL
+                 SELECT gold_complete.document_id,
+                    gold_complete.task,
+                    gold_complete.annotator,
+                    gold_complete.created_at
+                   FROM glossator.gold_complete) said
+          GROUP BY said.document_id, said.task, said.annotator) opinions
+  ORDER BY opinions.document_id, opinions.task, opinions.created_at DESC, opinions.annotator;
+
+--
+-- Name: VIEW gold_current_tasks; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_current_tasks IS 'Whose marking of a document and entity task counts: the annotator who spoke last.';
+
+--
+-- Name: COLUMN gold_current_tasks.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_current_tasks.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.task IS 'The entity task.';
+
+--
+-- Name: COLUMN gold_current_tasks.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.annotator IS 'Who spoke last.';
+
+--
+-- Name: COLUMN gold_current_tasks.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.created_at IS 'When.';
+
+--
+-- Name: gold_current_entities; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_current_entities AS
+ SELECT e.document_id,
+    e.task,
+    e.type,
+    e.start_char,
+    e.end_char,
+    e.surface,
+    e.annotator,
+    e.source,
+    e.created_at,
+    e.id
+   FROM (glossator.gold_entities e
+     JOIN glossator.gold_current_tasks t ON (((t.document_id = e.document_id) AND (t.task = e.task) AND (t.annotator = e.annotator))))
+  WHERE (e.retracted_at IS NULL);
+
+--
+-- Name: VIEW gold_current_entities; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_current_entities IS 'Marked entities that count: not retracted, by the annotator who spoke last.';
+
+--
+-- Name: COLUMN gold_current_entities.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_current_entities.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.task IS 'The entity task.';
+
+--
+-- Name: COLUMN gold_current_entities.type; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.type IS 'What it is.';
+
+--
+-- Name: COLUMN gold_current_entities.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.start_char IS 'Where it begins, in code points from 0.';
+
+--
+-- Name: COLUMN gold_current_entities.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN gold_current_entities.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.surface IS 'The text there.';
+
+--
+-- Name: COLUMN gold_current_entities.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.annotator IS 'Who said so.';
+
+--
+-- Name: COLUMN gold_current_entities.source; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.source IS 'Where it comes from.';
+
+--
+-- Name: COLUMN gold_current_entities.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.created_at IS 'When.';
+
+--
+-- Name: COLUMN gold_current_entities.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_entities.id IS 'Row of glossator.gold_entities.';
+
+--
+-- Name: gold_labels; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.gold_labels (
+    id bigint NOT NULL,
+    document_id bigint NOT NULL,
+    task text NOT NULL,
+    label text NOT NULL,
+    annotator text DEFAULT CURRENT_USER NOT NULL,
+    source text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gold_label_empty CHECK (((btrim(task) <> ''::text) AND (btrim(label) <> ''::text))),
+    CONSTRAINT gold_labels_annotator_check CHECK ((annotator <> ''::text))
+);
+
+--
+-- Name: TABLE gold_labels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.gold_labels IS 'Labels given by people, one row each time someone says so. The newest of a document and task counts (gold_current_labels).';
+
+--
+-- Name: COLUMN gold_labels.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.id IS 'Order of saying.';
+
+--
+-- Name: COLUMN gold_labels.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.document_id IS 'The document; glossator.document_id(collection, external_id) finds it.';
+
+--
+-- Name: COLUMN gold_labels.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.task IS 'The classification task, e.g. sentiment.';
+
+--
+-- Name: COLUMN gold_labels.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.label IS 'The right label. A new one is learned by being used.';
+
+--
+-- Name: COLUMN gold_labels.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.annotator IS 'Who says so; the role by default.';
+
+--
+-- Name: COLUMN gold_labels.source; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.source IS 'Where it comes from: a file, a program, a campaign.';
+
+--
+-- Name: COLUMN gold_labels.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_labels.created_at IS 'When.';
+
+--
+-- Name: gold_current_labels; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_current_labels AS
+ SELECT DISTINCT ON (gold_labels.document_id, gold_labels.task) gold_labels.document_id,
+    gold_labels.task,
+    gold_labels.label,
+    gold_labels.annotator,
+    gold_labels.source,
+    gold_labels.created_at,
+    gold_labels.id
+   FROM glossator.gold_labels
+  ORDER BY gold_labels.document_id, gold_labels.task, gold_labels.id DESC;
+
+--
+-- Name: VIEW gold_current_labels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_current_labels IS 'The newest label of every document and task: what training reads.';
+
+--
+-- Name: COLUMN gold_current_labels.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_current_labels.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.task IS 'The classification task.';
+
+--
+-- Name: COLUMN gold_current_labels.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.label IS 'Its newest label.';
+
+--
+-- Name: COLUMN gold_current_labels.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.annotator IS 'Who said so last.';
+
+--
+-- Name: COLUMN gold_current_labels.source; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.source IS 'Where it comes from.';
+
+--
+-- Name: COLUMN gold_current_labels.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.created_at IS 'When.';
+
+--
+-- Name: COLUMN gold_current_labels.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.id IS 'Row of glossator.gold_labels.';
+
+--
+-- Name: gold_entities_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.gold_entities ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.gold_entities_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: gold_labels_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.gold_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.gold_labels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: labels; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.labels (
+    document_id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    segment integer NOT NULL,
+    start_char integer NOT NULL,
+    end_char integer NOT NULL,
+    score real NOT NULL,
+    task text NOT NULL,
+    label text NOT NULL,
+    CONSTRAINT labels_check CHECK ((start_char <= end_char)),
+    CONSTRAINT labels_label_check CHECK ((label <> ''::text)),
+    CONSTRAINT labels_score_check CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision))),
+    CONSTRAINT labels_segment_check CHECK ((segment >= 0)),
+    CONSTRAINT labels_start_char_check CHECK ((start_char >= 0)),
+    CONSTRAINT labels_task_check CHECK ((task <> ''::text))
+);
+
+--
+-- Name: TABLE labels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.labels IS 'One row a segment and classification task: the model''s answer.';
+
+--
+-- Name: COLUMN labels.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.document_id IS 'The document.';
+
+--
+-- Name: COLUMN labels.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.model_id IS 'The model that said so.';
+
+--
+-- Name: COLUMN labels.segment; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.segment IS 'Number of the segment, from 0; always 0 when whole documents are annotated.';
+
+--
+-- Name: COLUMN labels.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.start_char IS 'Where the segment begins, in code points from 0.';
+
+--
+-- Name: COLUMN labels.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN labels.score; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.score IS 'Probability of the label among the task''s labels, 0 to 1.';
+
+--
+-- Name: COLUMN labels.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.task IS 'The classification task.';
+
+--
+-- Name: COLUMN labels.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.labels.label IS 'The most probable label.';
+
+--
+-- Name: lease_numbers; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+CREATE SEQUENCE glossator.lease_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE lease_numbers; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON SEQUENCE glossator.lease_numbers IS 'Fencing tokens, one a claim, only ever growing: a daemon that comes back from the dead holds an old one and can write nothing.';
+
+--
+-- Name: model_history; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.model_history (
+    id bigint NOT NULL,
+    collection text,
+    model_id bigint NOT NULL,
+    previous_model_id bigint,
+    promoted_by text DEFAULT CURRENT_USER NOT NULL,
+    promoted_at timestamp with time zone DEFAULT now() NOT NULL,
+    rolled_back_at timestamp with time zone
+);
+
+--
+-- Name: TABLE model_history; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.model_history IS 'Every promotion; what rollback() goes back along.';
+
+--
+-- Name: COLUMN model_history.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.id IS 'Order of promotions.';
+
+--
+-- Name: COLUMN model_history.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.collection IS 'Where it was promoted; null is the default model.';
+
+--
+-- Name: COLUMN model_history.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.model_id IS 'The model that came into force.';
+
+--
+-- Name: COLUMN model_history.previous_model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.previous_model_id IS 'What was set before; null when nothing was (a collection then used the default).';
+
+--
+-- Name: COLUMN model_history.promoted_by; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.promoted_by IS 'Role that promoted it.';
+
+--
+-- Name: COLUMN model_history.promoted_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.promoted_at IS 'When.';
+
+--
+-- Name: COLUMN model_history.rolled_back_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_history.rolled_back_at IS 'When this promotion was undone; null while it stands.';
+
+--
+-- Name: model_history_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.model_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.model_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: models; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.models (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    space_id integer NOT NULL,
+    heads bytea NOT NULL,
+    heads_sha256 text NOT NULL,
+    tasks jsonb DEFAULT '[]'::jsonb NOT NULL,
+    parent_id bigint,
+    training_run_id bigint,
+    metrics jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT models_heads_sha256_check CHECK ((heads_sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT models_metrics_check CHECK ((jsonb_typeof(metrics) = 'object'::text)),
+    CONSTRAINT models_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT models_tasks_check CHECK ((jsonb_typeof(tasks) = 'array'::text))
+);
+ALTER TABLE ONLY glossator.models ALTER COLUMN heads SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE models; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.models IS 'A backbone''s embedding space with trained heads. Rows never change (is_default apart): promoting another model is how a model changes.';
+
+--
+-- Name: COLUMN models.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.id IS 'Every result names the model that made it.';
+
+--
+-- Name: COLUMN models.name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.name IS 'What people call it.';
+
+--
+-- Name: COLUMN models.space_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.space_id IS 'The embeddings that it makes, and through it the backbone that it needs.';
+
+--
+-- Name: COLUMN models.heads; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.heads IS 'The heads'' weights: a safetensors file, zstd-compressed.';
+
+--
+-- Name: COLUMN models.heads_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.heads_sha256 IS 'sha256 of the safetensors file before compression, lower-case hex.';
+
+--
+-- Name: COLUMN models.tasks; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.tasks IS 'Array of {name, kind: classification|entities, labels, trained}.';
+
+--
+-- Name: COLUMN models.parent_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.parent_id IS 'The model whose heads its training began with.';
+
+--
+-- Name: COLUMN models.training_run_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.training_run_id IS 'The run that made it, when one did.';
+
+--
+-- Name: COLUMN models.metrics; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.metrics IS 'What was measured on the held-out documents.';
+
+--
+-- Name: COLUMN models.is_default; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.is_default IS 'The model of every collection that names none. At most one.';
+
+--
+-- Name: COLUMN models.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.created_at IS 'When it was stored.';
+
+--
+-- Name: model_in_force; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.model_in_force AS
+ SELECT c.name AS collection,
+    m.id AS model_id,
+    m.name AS model_name,
+    (c.model_id IS NULL) AS is_default,
+    m.space_id,
+    s.backbone_sha256,
+    c.segmentation,
+    c.paused
+   FROM ((glossator.collections c
+     LEFT JOIN glossator.models m ON ((m.id = COALESCE(c.model_id, ( SELECT models.id
+           FROM glossator.models
+          WHERE models.is_default)))))
+     LEFT JOIN glossator.embedding_spaces s ON ((s.id = m.space_id)));
+
+--
+-- Name: VIEW model_in_force; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.model_in_force IS 'What annotates each collection now.';
+
+--
+-- Name: COLUMN model_in_force.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.collection IS 'The collection.';
+
+--
+-- Name: COLUMN model_in_force.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.model_id IS 'Its model; null when neither it nor a default is set, and then its documents wait.';
+
+--
+-- Name: COLUMN model_in_force.model_name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.model_name IS 'The model''s name.';
+
+--
+-- Name: COLUMN model_in_force.is_default; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.is_default IS 'Whether it uses the default model.';
+
+--
+-- Name: COLUMN model_in_force.space_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.space_id IS 'The embeddings that the model makes.';
+
+--
+-- Name: COLUMN model_in_force.backbone_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.backbone_sha256 IS 'The backbone that a daemon needs for it.';
+
+--
+-- Name: COLUMN model_in_force.segmentation; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.segmentation IS 'document or sentence.';
+
+--
+-- Name: COLUMN model_in_force.paused; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_in_force.paused IS 'Whether daemons leave it alone.';
+
+--
+-- Name: models_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.models_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: spool; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.spool (
+    document_id bigint NOT NULL,
+    lease bigint,
+    daemon_id bigint,
+    deadline timestamp with time zone,
+    run_after timestamp with time zone DEFAULT now() NOT NULL,
+    estimated_tokens integer NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    collection text NOT NULL,
+    CONSTRAINT ready_or_leased CHECK ((((lease IS NULL) AND (daemon_id IS NULL) AND (deadline IS NULL)) OR ((lease IS NOT NULL) AND (daemon_id IS NOT NULL) AND (deadline IS NOT NULL) AND (attempts > 0)))),
+    CONSTRAINT spool_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT spool_estimated_tokens_check CHECK ((estimated_tokens > 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='10000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000', autovacuum_vacuum_cost_delay='0');
+
+--
+-- Name: TABLE spool; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.spool IS 'The queue: one narrow row a document that waits (lease null) or is being annotated (leased). Deleted in the transaction that writes the results.';
+
+--
+-- Name: COLUMN spool.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.document_id IS 'The document that waits.';
+
+--
+-- Name: COLUMN spool.lease; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.lease IS 'Fencing token of the claim that holds it; null is ready.';
+
+--
+-- Name: COLUMN spool.daemon_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.daemon_id IS 'Who holds it; null is ready. No foreign key: its check would lock the daemon''s row at every claim, and a lease of an unknown daemon is taken back anyhow.';
+
+--
+-- Name: COLUMN spool.deadline; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.deadline IS 'When it is taken back even from a daemon that still beats; null is ready.';
+
+--
+-- Name: COLUMN spool.run_after; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.run_after IS 'Not claimed before; later than now after a failed attempt.';
+
+--
+-- Name: COLUMN spool.estimated_tokens; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.estimated_tokens IS 'Word pieces, guessed from the body''s length: claims are cut by a token budget.';
+
+--
+-- Name: COLUMN spool.priority; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.priority IS 'Higher goes first.';
+
+--
+-- Name: COLUMN spool.attempts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.attempts IS 'Claims that were not handed back. More than none: claimed alone, so that a text that kills a daemon takes no other with it.';
+
+--
+-- Name: COLUMN spool.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.collection IS 'The document''s, repeated here so that a claim reads one index.';
+
+--
+-- Name: progress; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.progress AS
+ SELECT c.name AS collection,
+    COALESCE(d.n, (0)::bigint) AS total,
+    COALESCE(s.queued, (0)::bigint) AS queued,
+    COALESCE(s.running, (0)::bigint) AS running,
+    (((COALESCE(d.n, (0)::bigint) - COALESCE(s.queued, (0)::bigint)) - COALESCE(s.running, (0)::bigint)) - COALESCE(f.n, (0)::bigint)) AS done,
+    COALESCE(f.n, (0)::bigint) AS failed
+   FROM (((glossator.collections c
+     LEFT JOIN ( SELECT documents.collection,
+            count(*) AS n
+           FROM glossator.documents
+          GROUP BY documents.collection) d ON ((d.collection = c.name)))
+     LEFT JOIN ( SELECT spool.collection,
+            count(*) FILTER (WHERE (spool.lease IS NULL)) AS queued,
+            count(*) FILTER (WHERE (spool.lease IS NOT NULL)) AS running
+           FROM glossator.spool
+          GROUP BY spool.collection) s ON ((s.collection = c.name)))
+     LEFT JOIN ( SELECT d_1.collection,
+            count(*) AS n
+           FROM (glossator.failures f_1
+             JOIN glossator.documents d_1 ON ((d_1.id = f_1.document_id)))
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM glossator.spool s_1
+                  WHERE (s_1.document_id = f_1.document_id))))
+          GROUP BY d_1.collection) f ON ((f.collection = c.name)));
+
+--
+-- Name: VIEW progress; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.progress IS 'How far each collection is. Every document is in exactly one of queued, running, done and failed.';
+
+--
+-- Name: COLUMN progress.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.collection IS 'The collection.';
+
+--
+-- Name: COLUMN progress.total; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.total IS 'Its documents.';
+
+--
+-- Name: COLUMN progress.queued; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.queued IS 'Waiting in the spool.';
+
+--
+-- Name: COLUMN progress.running; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.running IS 'Held by a daemon now.';
+
+--
+-- Name: COLUMN progress.done; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.done IS 'Annotated, with nothing left to do.';
+
+--
+-- Name: COLUMN progress.failed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.failed IS 'Given up; glossator.failures says why.';
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schema_migrations_checksum_check CHECK ((checksum ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT schema_migrations_version_check CHECK ((version > 0))
+);
+
+--
+-- Name: TABLE schema_migrations; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.schema_migrations IS 'One row a migration that was applied. Written by `glossator migrate` only.';
+
+--
+-- Name: COLUMN schema_migrations.version; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.schema_migrations.version IS 'Number of the file, 1 upwards without gaps.';
+
+--
+-- Name: COLUMN schema_migrations.name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.schema_migrations.name IS 'Name of the file.';
+
+--
+-- Name: COLUMN schema_migrations.checksum; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.schema_migrations.checksum IS 'sha256 of the file as it was applied; a changed file is refused.';
+
+--
+-- Name: COLUMN schema_migrations.applied_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.schema_migrations.applied_at IS 'When its transaction began.';
+
+--
+-- Name: training_runs; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.training_runs (
+    id bigint NOT NULL,
+    collection text NOT NULL,
+    parent_model_id bigint,
+    model_id bigint,
+    status text DEFAULT 'running'::text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    metrics_before jsonb,
+    metrics_after jsonb,
+    code_version text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    message text,
+    CONSTRAINT finished_or_running CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT promoted_names_its_model CHECK (((status <> 'promoted'::text) OR (model_id IS NOT NULL))),
+    CONSTRAINT training_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'promoted'::text, 'kept'::text, 'failed'::text])))
+);
+
+--
+-- Name: TABLE training_runs; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.training_runs IS 'Every fine-tune: what it had, what it reached, what came of it. One at a time a collection.';
+
+--
+-- Name: COLUMN training_runs.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.id IS 'Order of starting.';
+
+--
+-- Name: COLUMN training_runs.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.collection IS 'Whose gold it learned from.';
+
+--
+-- Name: COLUMN training_runs.parent_model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.parent_model_id IS 'The model it began with, and was compared to.';
+
+--
+-- Name: COLUMN training_runs.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.model_id IS 'The model it made, promoted or not.';
+
+--
+-- Name: COLUMN training_runs.status; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.status IS 'running, promoted (its model came into force), kept (the old one stays), failed.';
+
+--
+-- Name: COLUMN training_runs.options; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.options IS 'Every setting it ran with, the seed included.';
+
+--
+-- Name: COLUMN training_runs.counts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.counts IS 'How many documents, labels and entities it had, by split.';
+
+--
+-- Name: COLUMN training_runs.metrics_before; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.metrics_before IS 'The parent on the held-out documents.';
+
+--
+-- Name: COLUMN training_runs.metrics_after; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.metrics_after IS 'The new model on the same documents.';
+
+--
+-- Name: COLUMN training_runs.code_version; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version.';
+
+--
+-- Name: COLUMN training_runs.started_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.started_at IS 'When it began.';
+
+--
+-- Name: COLUMN training_runs.beat_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.beat_at IS 'Last sign of life; a run that is silent for two minutes has died.';
+
+--
+-- Name: COLUMN training_runs.finished_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.finished_at IS 'When it ended; null while it runs.';
+
+--
+-- Name: COLUMN training_runs.message; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
+
+--
+-- Name: training_runs_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.training_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.training_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: annotations annotations_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.annotations
+    ADD CONSTRAINT annotations_pkey PRIMARY KEY (document_id);
+
+--
+-- Name: backbones backbones_name_key; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbones
+    ADD CONSTRAINT backbones_name_key UNIQUE (name);
+
+--
+-- Name: backbones backbones_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbones
+    ADD CONSTRAINT backbones_pkey PRIMARY KEY (sha256);
+
+--
+-- Name: collections collections_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.collections
+    ADD CONSTRAINT collections_pkey PRIMARY KEY (name);
+
+--
+-- Name: daemons daemons_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.daemons
+    ADD CONSTRAINT daemons_pkey PRIMARY KEY (id);
+
+--
+-- Name: documents documents_collection_external_id_key; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.documents
+    ADD CONSTRAINT documents_collection_external_id_key UNIQUE (collection, external_id);
+
+--
+-- Name: documents documents_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (id);
+
+--
+-- Name: embedding_spaces embedding_spaces_backbone_sha256_pooling_normalization_dime_key; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.embedding_spaces
+    ADD CONSTRAINT embedding_spaces_backbone_sha256_pooling_normalization_dime_key UNIQUE (backbone_sha256, pooling, normalization, dimensions);
+
+--
+-- Name: embedding_spaces embedding_spaces_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.embedding_spaces
+    ADD CONSTRAINT embedding_spaces_pkey PRIMARY KEY (id);
+
+--
+-- Name: embeddings embeddings_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.embeddings
+    ADD CONSTRAINT embeddings_pkey PRIMARY KEY (document_id, segment, space_id);
+
+--
+-- Name: entities entities_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.entities
+    ADD CONSTRAINT entities_pkey PRIMARY KEY (document_id, task, ordinal);
+
+--
+-- Name: failures failures_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.failures
+    ADD CONSTRAINT failures_pkey PRIMARY KEY (document_id);
+
+--
+-- Name: gold_complete gold_complete_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_complete
+    ADD CONSTRAINT gold_complete_pkey PRIMARY KEY (document_id, task, annotator);
+
+--
+-- Name: gold_entities gold_entities_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_entities
+    ADD CONSTRAINT gold_entities_pkey PRIMARY KEY (id);
+
+--
+-- Name: gold_labels gold_labels_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_labels
+    ADD CONSTRAINT gold_labels_pkey PRIMARY KEY (id);
+
+--
+-- Name: labels labels_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.labels
+    ADD CONSTRAINT labels_pkey PRIMARY KEY (document_id, segment, task);
+
+--
+-- Name: model_history model_history_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.model_history
+    ADD CONSTRAINT model_history_pkey PRIMARY KEY (id);
+
+--
+-- Name: models models_name_key; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.models
+    ADD CONSTRAINT models_name_key UNIQUE (name);
+
+--
+-- Name: models models_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (id);
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+--
+-- Name: spool spool_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.spool
+    ADD CONSTRAINT spool_pkey PRIMARY KEY (document_id);
+
+--
+-- Name: training_runs training_runs_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_runs
+    ADD CONSTRAINT training_runs_pkey PRIMARY KEY (id);
+
+--
+-- Name: annotations_by_time; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX annotations_by_time ON glossator.annotations USING btree (completed_at);
+
+--
+-- Name: failures_by_code; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX failures_by_code ON glossator.failures USING btree (code);
+
+--
+-- Name: gold_entities_current; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX gold_entities_current ON glossator.gold_entities USING btree (document_id, task, annotator, start_char) WHERE (retracted_at IS NULL);
+
+--
+-- Name: gold_labels_newest; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX gold_labels_newest ON glossator.gold_labels USING btree (document_id, task, id DESC);
+
+--
+-- Name: model_history_in_force; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX model_history_in_force ON glossator.model_history USING btree (collection, id DESC) WHERE (rolled_back_at IS NULL);
+
+--
+-- Name: models_one_default; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE UNIQUE INDEX models_one_default ON glossator.models USING btree (is_default) WHERE is_default;
+
+--
+-- Name: spool_leased; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX spool_leased ON glossator.spool USING btree (daemon_id) WHERE (lease IS NOT NULL);
+
+--
+-- Name: spool_ready; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX spool_ready ON glossator.spool USING btree (collection, priority DESC, document_id) WHERE (lease IS NULL);
+
+--
+-- Name: training_runs_one_at_a_time; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE UNIQUE INDEX training_runs_one_at_a_time ON glossator.training_runs USING btree (collection) WHERE (status = 'running'::text);
+
+--
+-- Name: documents documents_create_collection; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_create_collection BEFORE INSERT ON glossator.documents FOR EACH ROW EXECUTE FUNCTION glossator.create_named_collection();
+
+--
+-- Name: documents documents_immutable; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.collection IS DISTINCT FROM new.collection) OR (old.external_id IS DISTINCT FROM new.external_id) OR (old.body IS DISTINCT FROM new.body))) EXECUTE FUNCTION glossator.refuse_document_update();
+
+--
+-- Name: documents documents_spool; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_spool AFTER INSERT ON glossator.documents REFERENCING NEW TABLE AS new_documents FOR EACH STATEMENT EXECUTE FUNCTION glossator.spool_new_documents();
+
+--
+-- Name: entities entities_check_inserted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER entities_check_inserted AFTER INSERT ON glossator.entities REFERENCING NEW TABLE AS new_entities FOR EACH STATEMENT EXECUTE FUNCTION glossator.check_entity_surfaces();
+
+--
+-- Name: entities entities_check_updated; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER entities_check_updated AFTER UPDATE ON glossator.entities REFERENCING NEW TABLE AS new_entities FOR EACH STATEMENT EXECUTE FUNCTION glossator.check_entity_surfaces();
+
+--
+-- Name: gold_entities gold_entities_append_only; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_entities_append_only BEFORE UPDATE ON glossator.gold_entities FOR EACH ROW WHEN (((((((((((old.id IS DISTINCT FROM new.id) OR (old.document_id IS DISTINCT FROM new.document_id)) OR (old.task IS DISTINCT FROM new.task)) OR (old.type IS DISTINCT FROM new.type)) OR (old.start_char IS DISTINCT FROM new.start_char)) OR (old.end_char IS DISTINCT FROM new.end_char)) OR (old.surface IS DISTINCT FROM new.surface)) OR (old.annotator IS DISTINCT FROM new.annotator)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.source IS DISTINCT FROM new.source) OR (old.retracted_at IS NOT NULL) OR (new.retracted_at IS NULL))) EXECUTE FUNCTION glossator.refuse_gold_update();
+
+--
+-- Name: gold_entities gold_entities_check; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_entities_check AFTER INSERT ON glossator.gold_entities REFERENCING NEW TABLE AS new_gold FOR EACH STATEMENT EXECUTE FUNCTION glossator.check_gold_entities();
+
+--
+-- Name: gold_entities gold_entities_locate; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_entities_locate BEFORE INSERT ON glossator.gold_entities FOR EACH ROW EXECUTE FUNCTION glossator.locate_gold_entity();
+
+--
+-- Name: gold_labels gold_labels_append_only; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_labels_append_only BEFORE UPDATE ON glossator.gold_labels FOR EACH ROW EXECUTE FUNCTION glossator.refuse_gold_update();
+
+--
+-- Name: gold_labels gold_labels_not_empty; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_labels_not_empty BEFORE INSERT ON glossator.gold_labels FOR EACH ROW WHEN (((btrim(COALESCE(new.task, ''::text)) = ''::text) OR (btrim(COALESCE(new.label, ''::text)) = ''::text))) EXECUTE FUNCTION glossator.refuse_empty_gold_label();
+
+--
+-- Name: models models_immutable; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER models_immutable BEFORE UPDATE ON glossator.models FOR EACH ROW WHEN (((((((((old.id IS DISTINCT FROM new.id) OR (old.name IS DISTINCT FROM new.name)) OR (old.space_id IS DISTINCT FROM new.space_id)) OR (old.heads_sha256 IS DISTINCT FROM new.heads_sha256)) OR (old.tasks IS DISTINCT FROM new.tasks)) OR (old.metrics IS DISTINCT FROM new.metrics)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.heads IS DISTINCT FROM new.heads) OR (old.parent_id IS DISTINCT FROM new.parent_id) OR ((old.training_run_id IS NOT NULL) AND (old.training_run_id IS DISTINCT FROM new.training_run_id)))) EXECUTE FUNCTION glossator.refuse_model_update();
+
+--
+-- Name: annotations annotations_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.annotations
+    ADD CONSTRAINT annotations_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: annotations annotations_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.annotations
+    ADD CONSTRAINT annotations_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: collections collections_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.collections
+    ADD CONSTRAINT collections_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: documents documents_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.documents
+    ADD CONSTRAINT documents_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
+
+--
+-- Name: embedding_spaces embedding_spaces_backbone_sha256_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.embedding_spaces
+    ADD CONSTRAINT embedding_spaces_backbone_sha256_fkey FOREIGN KEY (backbone_sha256) REFERENCES glossator.backbones(sha256);
+
+--
+-- Name: embeddings embeddings_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.embeddings
+    ADD CONSTRAINT embeddings_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: entities entities_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.entities
+    ADD CONSTRAINT entities_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: failures failures_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.failures
+    ADD CONSTRAINT failures_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: gold_complete gold_complete_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_complete
+    ADD CONSTRAINT gold_complete_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: gold_entities gold_entities_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_entities
+    ADD CONSTRAINT gold_entities_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: gold_labels gold_labels_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_labels
+    ADD CONSTRAINT gold_labels_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: labels labels_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.labels
+    ADD CONSTRAINT labels_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: model_history model_history_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.model_history
+    ADD CONSTRAINT model_history_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
+
+--
+-- Name: model_history model_history_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.model_history
+    ADD CONSTRAINT model_history_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: model_history model_history_previous_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.model_history
+    ADD CONSTRAINT model_history_previous_model_id_fkey FOREIGN KEY (previous_model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: models models_parent_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.models
+    ADD CONSTRAINT models_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES glossator.models(id);
+
+--
+-- Name: models models_space_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.models
+    ADD CONSTRAINT models_space_id_fkey FOREIGN KEY (space_id) REFERENCES glossator.embedding_spaces(id);
+
+--
+-- Name: models models_training_run_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.models
+    ADD CONSTRAINT models_training_run_id_fkey FOREIGN KEY (training_run_id) REFERENCES glossator.training_runs(id);
+
+--
+-- Name: spool spool_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.spool
+    ADD CONSTRAINT spool_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: training_runs training_runs_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_runs
+    ADD CONSTRAINT training_runs_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
+
+--
+-- Name: training_runs training_runs_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_runs
+    ADD CONSTRAINT training_runs_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: training_runs training_runs_parent_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_runs
+    ADD CONSTRAINT training_runs_parent_model_id_fkey FOREIGN KEY (parent_model_id) REFERENCES glossator.models(id);
+
+--
+-- PostgreSQL database dump complete
+--
+
