@@ -1,0 +1,101 @@
+import Annotations
+import ArgumentParser
+import Foundation
+import Store
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Queue, throughput, ETA, models in force, daemons, failures.")
+
+    @Flag(name: .long, help: "Show it again every two seconds, until interrupted.")
+    var watch = false
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let context = try await ModelContext(options, applicationName: "glossator status")
+        let reader = StatusReader(connection: context.connection)
+        while true {
+            let page = try await StatusPage(reader: reader).text
+            // Home and clear to the end, rather than clear first: nothing flickers.
+            print(watch && Terminal.printsForPerson ? "\u{1B}[H\u{1B}[J" + page : page)
+            guard watch else { return }
+            try await Task.sleep(for: .seconds(2))
+        }
+    }
+}
+
+/// Everything that `status` shows, read once.
+struct StatusPage {
+    let progress: [StatusReader.Progress]
+    let models: [ModelRegistry.InForce]
+    let daemons: [StatusReader.Daemon]
+    let failures: [StatusReader.Failure]
+    let throughput: StatusReader.Throughput
+    let depth: Queue.Depth
+
+    init(reader: StatusReader) async throws {
+        progress = try await reader.progress()
+        models = try await reader.modelsInForce()
+        daemons = try await reader.daemons()
+        failures = try await reader.failures(limit: 5)
+        throughput = try await reader.throughput()
+        depth = try await Queue(connection: reader.connection).depth()
+    }
+
+    var text: String {
+        guard !progress.isEmpty else {
+            return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
+        }
+        return [collectionsTable, rate, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(separator: "\n\n")
+    }
+
+    private var collectionsTable: String {
+        let inForce = Dictionary(uniqueKeysWithValues: models.map { ($0.collection, $0) })
+        let rows = progress.map { row in
+            [
+                row.collection, String(row.total), String(row.queued), String(row.running), String(row.done),
+                String(row.failed), Self.state(inForce[row.collection]),
+            ]
+        }
+        return Terminal.table(
+            ["collection", "total", "queued", "running", "done", "failed", "model in force"], rows, indent: "")
+    }
+
+    private static func state(_ model: ModelRegistry.InForce?) -> String {
+        guard let model, let name = model.modelName else { return "none: documents wait (glossator model import)" }
+        return name + (model.isDefault ? " (default)" : "") + (model.isPaused ? ", paused" : "")
+    }
+
+    private var rate: String {
+        // What is paused or has no model does not get done at any rate.
+        let waiting = depth.ready + depth.delayed + depth.leased
+        var line = String(
+            format: "last minute: %.1f documents/s, %.0f tokens/s", throughput.documentsPerSecond,
+            throughput.tokensPerSecond)
+        if waiting > 0, throughput.documentsPerSecond > 0 {
+            let seconds = Int(Double(waiting) / throughput.documentsPerSecond)
+            line += String(format: "; ETA %d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        }
+        return line
+    }
+
+    private var daemonsTable: String {
+        guard !daemons.isEmpty else { return "no daemon is running: glossator run" }
+        let rows = daemons.map { daemon in
+            [
+                String(daemon.id), daemon.host, String(daemon.pid), daemon.version,
+                daemon.isAlive ? "alive" : "silent for \(Int(daemon.silentFor / .seconds(1))) s", String(daemon.leased),
+            ]
+        }
+        return Terminal.table(["daemon", "host", "pid", "version", "state", "holds"], rows, indent: "")
+    }
+
+    private var failuresTable: String {
+        guard !failures.isEmpty else { return "" }
+        let rows = failures.map { [$0.collection, $0.externalID, String($0.attempts), $0.code, $0.message] }
+        return "newest failures (SELECT * FROM glossator.failures):\n"
+            + Terminal.table(["collection", "external id", "attempts", "code", "reason"], rows, indent: "")
+    }
+}

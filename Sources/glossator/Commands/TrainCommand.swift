@@ -1,0 +1,78 @@
+import Annotations
+import ArgumentParser
+import Foundation
+import Store
+import Training
+
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Learn from a collection's gold rows: one fine-tune of the heads.",
+        discussion: """
+            The backbone stays as it is; each task with gold gets a head trained on it. A share of the documents, chosen \
+            by the hash of their text, is held out and judges the result. The new model comes into force if it is not \
+            worse than the one in force; documents annotated before stay as they are until \
+            SELECT glossator.reannotate(collection => …).
+            """)
+
+    @Option(name: .long, help: "Collection whose gold to learn from.")
+    var collection: String = "default"
+
+    @Option(name: .long, help: "Train only this task; may be repeated. Default: all that have gold.")
+    var task: [String] = []
+
+    @Option(name: .long, help: "if-better, always or never.")
+    var promote: FineTune.Promotion = .ifBetter
+
+    @Flag(name: .long, help: "Put the collection's documents back into the queue when the new model is promoted.")
+    var reannotate = false
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let context = try await ModelContext(options, applicationName: "glossator train")
+        let fineTune = FineTune(
+            context: context, collection: collection, promotion: promote,
+            onlyTasks: task.isEmpty ? nil : Set(task))
+        let report = try await fineTune.run()
+        print(report.text)
+        if reannotate, case .promote = report.decision {
+            let count = try await DocumentStore(connection: context.connection).reannotate(collection: collection)
+            print("\(count) documents are in the queue again")
+        }
+    }
+}
+
+extension FineTune.Promotion: ExpressibleByArgument {}
+
+extension FineTune.Report {
+    /// For a person: what was learned, what it reached on the held-out documents, what came of it.
+    var text: String {
+        var lines = [
+            String(
+                format: "run %lld made model %@ from %@ in %.1f s; scores on held-out documents:", runID, modelName,
+                parentName, seconds),
+            "",
+        ]
+        let rows = outcome.tasks.map { training -> [String] in
+            let after = outcome.after.score(of: training.task)
+            let error = outcome.after.classification[training.task]?.calibration.expectedError
+            return [
+                training.task, String(training.trainingRows), String(training.validationRows),
+                String(training.heldOutRows), "\(training.bestEpoch)", after?.measure ?? "-",
+                Terminal.number(outcome.before.score(of: training.task)?.value), Terminal.number(after?.value),
+                Terminal.number(error),
+            ]
+        }
+        lines.append(
+            Terminal.table(
+                ["task", "trained on", "chosen by", "held out", "epoch", "score", "before", "after", "cal. error"], rows
+            ))
+        lines.append("")
+        switch decision {
+        case .promote(let reason): lines.append("promoted: \(reason)")
+        case .keep(let reason): lines.append("kept \(parentName) in force: \(reason)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Annotations
+import Model
+import Store
+
+/// Puts a model together: heads from the database, the backbone from this machine.
+struct ModelLoader: Sendable {
+    let registry: ModelRegistry
+    let shelf: ModelShelf
+
+    struct Loaded: Sendable {
+        let row: ModelRegistry.ModelRow
+        let bundle: ModelBundle
+    }
+
+    /// - Parameter backbone: Where the daemon keeps backbones it has loaded; by default it is read from the shelf.
+    func load(
+        _ row: ModelRegistry.ModelRow, backbone: ((ModelRegistry.ModelRow) async throws -> Backbone)? = nil
+    ) async throws -> Loaded {
+        let encoded = try await registry.heads(of: row.id)
+        let backbone = try await backbone?(row) ?? shelf.backbone(of: row)
+        guard backbone.space == row.space else {
+            throw Fault(
+                .model, "space-differs", "model \(row.name) embeds in another space than its backbone here",
+                hint: "import the backbone again: glossator model import DIR")
+        }
+        return Loaded(row: row, bundle: try ModelBundle(backbone: backbone, heads: HeadSet(encoded: encoded)))
+    }
+
+    func load(id: Int64) async throws -> Loaded { try await load(registry.model(id: id)) }
+}
+
+/// What `--model` of a filter names: a directory, or a model of the database.
+struct ModelSource {
+    let settings: Settings
+
+    /// - Parameter normalization: Replaces the model's own; the heads, trained on the other space, are then left away.
+    func bundle(
+        named name: String, normalization: EmbeddingSpace.Normalization? = nil
+    ) async throws -> ModelBundle {
+        if name.contains("/") || FileManager.default.fileExists(atPath: name) {
+            guard let normalization else { return try ModelBundle.load(directory: name) }
+            return try ModelBundle(
+                backbone: Backbone.load(directory: name, normalization: normalization), heads: .none)
+        }
+        let connection = try await databaseOfModel(named: name)
+        try await Migrator(connection: connection).requireCurrent()
+        let registry = ModelRegistry(connection: connection)
+        let shelf = ModelShelf(directory: settings.modelsDirectory)
+        let row = try await registry.model(named: name)
+        let bundle: ModelBundle
+        if let normalization {
+            bundle = try ModelBundle(backbone: shelf.backbone(of: row, normalization: normalization), heads: .none)
+        } else {
+            bundle = try await ModelLoader(registry: registry, shelf: shelf).load(row).bundle
+        }
+        await connection.close()
+        return bundle
+    }
+
+    private func databaseOfModel(named name: String) async throws -> Connection {
+        do {
+            return try await Connection.open(settings.connection(applicationName: "glossator"))
+        } catch {
+            guard error.blame == .database else { throw error }
+            throw Fault(
+                .model, "model-missing",
+                "there is no directory \(name), and no database to look for a model of that name (\(error.message))",
+                hint: "give the path of a model directory, or the database: --database or DATABASE_URL")
+        }
+    }
+}

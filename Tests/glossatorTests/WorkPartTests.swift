@@ -1,0 +1,51 @@
+import Annotations
+import Store
+import Testing
+import glossator
+
+@Suite("Work parts and back-off")
+struct WorkPartTests {
+    @Test("every document of a claim is in exactly one part, the longest first", arguments: [1, 2, 16])
+    func split(threads: Int) {
+        let claim = (1...100).map { document($0, bytes: ($0 * 7919) % 5000) }
+        let parts = WorkPart.split(claim, among: threads)
+        let sizes = parts.flatMap(\.documents).map(\.body.utf8.count)
+        #expect(sizes == sizes.sorted(by: >))
+        #expect(parts.flatMap(\.documents).map(\.documentID).sorted() == claim.map(\.documentID))
+        #expect(!parts.contains { $0.documents.isEmpty })
+        // More parts than threads, so that none waits for another's last one.
+        #expect(parts.count > threads)
+    }
+
+    @Test("a very long document has a part to itself")
+    func longDocument() {
+        let claim = [document(1, bytes: 100), document(2, bytes: 1_000_000), document(3, bytes: 200)]
+        let parts = WorkPart.split(claim, among: 2).map { $0.documents.map(\.documentID) }
+        #expect(parts == [[2], [3, 1]])
+    }
+
+    @Test("empty claims, empty bodies and no threads make no part too many")
+    func edges() {
+        #expect(WorkPart.split([], among: 4).isEmpty)
+        #expect(WorkPart.split([document(1, bytes: 0), document(2, bytes: 0)], among: 4).count == 1)
+        #expect(WorkPart.split([document(1, bytes: 10)], among: 0).count == 1)
+    }
+
+    @Test("pauses double up to a minute, with up to a quarter more, and begin anew after a success")
+    func backoff() {
+        var backoff = Backoff()
+        let pauses = (0..<8).map { _ in backoff.next(jitter: 0) }
+        #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60].map { Duration.seconds($0) })
+        #expect(backoff.failures == 8)
+        backoff.reset()
+        #expect(backoff.failures == 0)
+        #expect(backoff.next(jitter: 0.5) == .milliseconds(1125))
+        for _ in 0..<1000 { #expect(backoff.next(jitter: 0.999) < .seconds(75)) }
+    }
+
+    private func document(_ id: Int, bytes: Int) -> ClaimedDocument {
+        ClaimedDocument(
+            lease: Lease(documentID: Int64(id), number: 1), attempt: 1, collection: "c", modelID: 1,
+            segmentation: .document, body: String(repeating: "x", count: bytes), bodyHash: [])
+    }
+}

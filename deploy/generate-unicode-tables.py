@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Writes Sources/Tokenization/UnicodeTables.swift from the Unicode Character Database.
+
+The tokeniser has to do what the reference BERT tokeniser does with every Unicode scalar, and that one stands on three
+Unicode versions at once, because it is built from three libraries: 8.0.0 for general categories, 9.0.0 for canonical
+decomposition and combining classes, 17.0.0 for lower-casing. The files are those of
+https://www.unicode.org/Public/<version>/ucd/; only fields 0-3, 5 and 13 of UnicodeData.txt are read.
+
+    deploy/generate-unicode-tables.py --categories 8.0.0/UnicodeData.txt --decompositions 9.0.0/UnicodeData.txt \\
+        --lowercase 17.0.0/UnicodeData.txt --special-casing 17.0.0/SpecialCasing.txt \\
+        > Sources/Tokenization/UnicodeTables.swift
+"""
+
+import argparse
+import textwrap
+
+HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
+
+
+def read_unicode_data(path):
+    """scalar -> (category, combining class, decomposition, lower case); `<..., First>`/`Last` pairs are expanded."""
+    rows, first = {}, None
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            field = line.rstrip("\n").split(";")
+            scalar = int(field[0], 16)
+            row = (field[2], int(field[3]), field[5], field[13])
+            if field[1].endswith(", First>"):
+                first = scalar
+            elif field[1].endswith(", Last>"):
+                rows.update((each, row) for each in range(first, scalar + 1))
+            else:
+                rows[scalar] = row
+    return rows
+
+
+def ranges(scalars):
+    """Sorted scalars as a list of [first, last]."""
+    found = []
+    for scalar in sorted(scalars):
+        if found and found[-1][1] == scalar - 1:
+            found[-1][1] = scalar
+        else:
+            found.append([scalar, scalar])
+    return found
+
+
+def span(first, last):
+    return f"{first:x}" if first == last else f"{first:x}-{last:x}"
+
+
+def with_categories(rows, wanted):
+    return [span(*pair) for pair in ranges(scalar for scalar, row in rows.items() if wanted(row[0]))]
+
+
+def combining_classes(rows):
+    entries = []
+    for value in sorted({row[1] for row in rows.values()} - {0}):
+        spans = (span(*pair) for pair in ranges(scalar for scalar, row in rows.items() if row[1] == value))
+        entries += [f"{each}={value:x}" for each in spans]
+    return entries
+
+
+def decompositions(rows):
+    def expand(scalar):
+        mapping = rows[scalar][2] if scalar in rows else ""
+        if not mapping or mapping.startswith("<"):
+            return [scalar]
+        return [part for each in mapping.split() for part in expand(int(each, 16))]
+
+    entries = []
+    for scalar in sorted(rows):
+        if scalar not in HANGUL and expand(scalar) != [scalar]:
+            entries.append(f"{scalar:x}=" + "+".join(f"{part:x}" for part in expand(scalar)))
+    return entries
+
+
+def lower_cases(rows, special_casing):
+    """`first-last=lower` maps a run to a run that starts at `lower`; `first-last/2=lower` every other scalar."""
+    special = {}
+    with open(special_casing, encoding="utf-8") as file:
+        for line in file:
+            field = [each.strip() for each in line.split("#")[0].split(";")]
+            if len(field) == 5 and len(field[1].split()) > 1:  # unconditional, one to many
+                special[int(field[0], 16)] = [int(each, 16) for each in field[1].split()]
+    simple = [(s, int(row[3], 16)) for s, row in sorted(rows.items()) if row[3] and s not in special]
+    entries, index = [], 0
+    while index < len(simple):
+        first, lower = simple[index]
+        best = (1, 1)
+        for step in (1, 2):
+            count = 1
+            while index + count < len(simple) and simple[index + count] == (first + count * step, lower + count * step):
+                count += 1
+            best = max(best, (count, step), key=lambda each: each[0])
+        count, step = best
+        entries.append(span(first, first + (count - 1) * step) + ("/2" if step == 2 and count > 1 else "") + f"={lower:x}")
+        index += count
+    return entries + [f"{s:x}=" + "+".join(f"{part:x}" for part in parts) for s, parts in sorted(special.items())]
+
+
+def literal(name, comment, entries):
+    body = textwrap.wrap(" ".join(entries), width=108, break_on_hyphens=False, break_long_words=False)
+    lines = "\n".join("        " + line for line in body)
+    return f'    /// {comment}\n    static let {name} = """\n{lines}\n        """\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("categories", "decompositions", "lowercase", "special-casing"):
+        parser.add_argument("--" + name, required=True, metavar="FILE")
+    given = parser.parse_args()
+    categories = read_unicode_data(given.categories)
+    normalization = read_unicode_data(given.decompositions)
+    print("// Generated by deploy/generate-unicode-tables.py; do not edit. Numbers are hexadecimal. `UnicodeFacts` reads it.\n")
+    print("enum UnicodeTables {")
+    print("\n".join([
+        literal("separators", "General categories Zs, Zl and Zp, Unicode 8.0.0.",
+                with_categories(categories, lambda each: each.startswith("Z"))),
+        literal("others", "General categories Cc, Cf and Co, Unicode 8.0.0.",
+                with_categories(categories, lambda each: each in ("Cc", "Cf", "Co"))),
+        literal("punctuation", "General categories P*, Unicode 8.0.0.",
+                with_categories(categories, lambda each: each.startswith("P"))),
+        literal("nonspacingMarks", "General category Mn, Unicode 8.0.0.",
+                with_categories(categories, lambda each: each == "Mn")),
+        literal("combiningClasses", "Canonical combining classes other than 0, Unicode 9.0.0.",
+                combining_classes(normalization)),
+        literal("decompositions", "Full canonical decompositions without Hangul syllables, Unicode 9.0.0.",
+                decompositions(normalization)),
+        literal("lowerCases", "Lower-case mappings without conditions, Unicode 17.0.0; `/2`: every other scalar.",
+                lower_cases(read_unicode_data(given.lowercase), given.special_casing)),
+    ]).rstrip("\n"))
+    print("}")
+
+
+if __name__ == "__main__":
+    main()
