@@ -1,0 +1,52 @@
+# `make help` lists the targets. Everything that is made lies in .build/ (compiler) and .glossator/ (encoder, demo).
+
+SHELL := /bin/bash
+SWIFT ?= swift
+ENCODER := .glossator/encoder/all-MiniLM-L6-v2
+GLOSSATOR := .build/release/glossator
+
+# The reference suites (GLOSSATOR_REFERENCE) need the real encoder.
+export GLOSSATOR_ENCODER ?= $(CURDIR)/$(ENCODER)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stop demo-delete test build packages encoder format lint schema ci clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: packages build encoder ## Everything once, on a PostgreSQL of its own: import, train, annotate, search
+	@$(GLOSSATOR) demo --encoder $(ENCODER) --directory .glossator/demo
+
+demo-stop: ## Stop the demo's PostgreSQL; its data stays
+	@$(GLOSSATOR) demo --directory .glossator/demo --stop
+
+demo-delete: ## Stop the demo's PostgreSQL and delete its data
+	@$(GLOSSATOR) demo --directory .glossator/demo --delete
+
+test: packages $(if $(GLOSSATOR_REFERENCE),encoder) ## Build and run all tests, with a PostgreSQL of their own
+	@$(SWIFT) build -c release --build-tests
+	@$(SWIFT) test -c release --skip-build
+
+build: packages ## Build the program: .build/release/glossator
+	@$(SWIFT) build -c release --product glossator
+
+packages: ## Install the system packages that are missing (asks before sudo)
+	@deploy/install-packages.sh
+
+encoder: packages ## Obtain the encoder all-MiniLM-L6-v2
+	@deploy/fetch-encoder.sh $(ENCODER)
+
+format: ## Format all Swift sources in place
+	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint: ## Check format, shell scripts and the rooms' borders
+	@.ci/run format imports
+
+schema: packages ## Write migrations/schema.sql: the dump after all migrations
+	@deploy/schema-dump.sh
+
+ci: ## What CI runs
+	@.ci/run
+
+clean: ## Delete what the compiler made (the demo and the encoder stay)
+	@rm -rf .build
