@@ -1,7 +1,7 @@
 package import Annotations
 import Dispatch
+import Foundation
 package import Model
-import Synchronization
 import Tensors
 
 /// What a run learns from, made once and kept in memory while every epoch reads it.
@@ -108,17 +108,11 @@ package struct ExampleBuilder: Sendable {
         _ portions: [Portion], workers: Int, progress: @Sendable (TrainingProgress) -> Void,
         isCancelled: @Sendable () -> Bool
     ) throws(Fault) -> [[UInt8]: DocumentFeatures] {
-        struct State {
-            var next = 0
-            var done = 0
-            var features: [[UInt8]: DocumentFeatures] = [:]
-            var fault: Fault?
-        }
         let total = portions.reduce(0) { $0 + $1.requests.count }
-        let state = Mutex(State())
+        let state = ReadingState()
         DispatchQueue.concurrentPerform(iterations: max(1, min(workers, portions.count))) { _ in
             var workspace = AnnotatorWorkspace()
-            while let portion = state.withLock({ state -> Portion? in
+            while let portion = state.withLock({ () -> Portion? in
                 guard state.fault == nil, state.next < portions.count else { return nil }
                 state.next += 1
                 return portions[state.next - 1]
@@ -129,23 +123,39 @@ package struct ExampleBuilder: Sendable {
                         of: portion.requests, wantsWords: portion.wantsWords, workspace: &workspace,
                         isCancelled: isCancelled,
                         progress: { step in
-                            state.withLock { state in
+                            state.withLock {
                                 state.done += step.finishedRequests - reported
                                 reported = step.finishedRequests
                                 progress(.features(done: state.done, total: total))
                             }
                         })
-                    state.withLock { state in
+                    state.withLock {
                         for (hash, features) in zip(portion.hashes, features) { state.features[hash] = features }
                     }
                 } catch {
-                    state.withLock { $0.fault = $0.fault ?? error }
+                    state.withLock { state.fault = state.fault ?? error }
                 }
             }
         }
-        return try state.withLock { state throws(Fault) in
-            if let fault = state.fault { throw fault }
-            return state.features
+        if let fault = state.fault { throw fault }
+        return state.features
+    }
+
+    /// What the threads of one `read` share. Under `withLock` while they work, free when they have ended.
+    ///
+    /// Not `Synchronization.Mutex`: when that is contended the kernel hands the lock over, and the thread sanitizer sees
+    /// no lock at all.
+    private final class ReadingState: @unchecked Sendable {
+        private let lock = NSLock()
+        var next = 0
+        var done = 0
+        var features: [[UInt8]: DocumentFeatures] = [:]
+        var fault: Fault?
+
+        func withLock<Result>(_ body: () -> Result) -> Result {
+            lock.lock()
+            defer { lock.unlock() }
+            return body()
         }
     }
 

@@ -1,5 +1,5 @@
 internal import CZstd
-internal import Synchronization
+internal import Foundation
 
 /// One-shot zstd frames.
 enum Zstd {
@@ -44,10 +44,12 @@ enum Zstd {
         let compressor = ZSTD_createCCtx()
         let decompressor = ZSTD_createDCtx()
 
-        private static let idle = Mutex<[Context]>([])
+        // Not `Synchronization.Mutex`: the thread sanitizer does not see that lock when it is contended.
+        private static let lock = NSLock()
+        private nonisolated(unsafe) static var idle: [Context] = []
 
-        static func take() -> Context { idle.withLock { $0.popLast() } ?? Context() }
-        func giveBack() { Self.idle.withLock { $0.append(self) } }
+        static func take() -> Context { lock.withLock { idle.popLast() } ?? Context() }
+        func giveBack() { Self.lock.withLock { Self.idle.append(self) } }
 
         deinit {
             ZSTD_freeCCtx(compressor)
