@@ -139,14 +139,18 @@ $$;
 COMMENT ON FUNCTION glossator.surfaces(text, integer[], integer[]) IS
     'The pieces of a text between code points starts[i] and ends[i], in one walk; null for a span that does not lie inside the text.';
 
-CREATE FUNCTION glossator.check_entity_surfaces() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    wrong record;
+CREATE FUNCTION glossator.first_wrong_surface(
+    document_ids bigint[], starts integer[], ends integer[], surfaces text[],
+    OUT document_id bigint, OUT start_char integer, OUT end_char integer, OUT is_outside boolean
+) LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    SELECT spans.document_id, spans.starts[i] AS start_char, spans.ends[i] AS end_char INTO wrong
+    SELECT spans.document_id, spans.starts[i], spans.ends[i], actual[i] IS NULL
+    INTO document_id, start_char, end_char, is_outside
     FROM (
-        SELECT n.document_id, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends, array_agg(n.surface) AS given
-        FROM new_entities n GROUP BY n.document_id
+        SELECT s.document_id, array_agg(s.start_char) AS starts, array_agg(s.end_char) AS ends, array_agg(s.surface) AS given
+        FROM unnest(document_ids, first_wrong_surface.starts, first_wrong_surface.ends, surfaces)
+            AS s (document_id, start_char, end_char, surface)
+        GROUP BY s.document_id
     ) AS spans
     -- OFFSET 0: one look-up by key a document. Left to choose, and told LIMIT 1, the planner reads every document.
     CROSS JOIN LATERAL (SELECT o.body FROM glossator.documents o WHERE o.id = spans.document_id OFFSET 0) AS d
@@ -154,7 +158,22 @@ BEGIN
     CROSS JOIN LATERAL generate_subscripts(spans.given, 1) AS i
     WHERE actual[i] IS DISTINCT FROM spans.given[i]
     LIMIT 1;
-    IF FOUND THEN
+END
+$$;
+COMMENT ON FUNCTION glossator.first_wrong_surface(bigint[], integer[], integer[], text[]) IS
+    'One of the given spans whose surface is not what its document says there, and whether it lies outside the body; nulls when all are right.';
+
+CREATE FUNCTION glossator.check_entity_surfaces() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT w.* INTO wrong
+    FROM (
+        SELECT array_agg(n.document_id) AS ids, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends,
+            array_agg(n.surface) AS surfaces
+        FROM new_entities n
+    ) AS given, glossator.first_wrong_surface(given.ids, given.starts, given.ends, given.surfaces) AS w;
+    IF wrong.document_id IS NOT NULL THEN
         RAISE EXCEPTION 'entity %..% of document % does not say what the body says there',
             wrong.start_char, wrong.end_char, wrong.document_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'entity_surface',

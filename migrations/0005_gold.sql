@@ -165,22 +165,17 @@ BEGIN
     -- Two people marking the same document wait for each other here, so that each sees the other's spans below.
     PERFORM FROM glossator.documents d WHERE d.id IN (SELECT document_id FROM new_gold) ORDER BY d.id FOR NO KEY UPDATE;
 
-    SELECT spans.document_id, spans.starts[i] AS start_char, spans.ends[i] AS end_char, actual[i] IS NULL AS outside INTO wrong
+    SELECT w.* INTO wrong
     FROM (
-        SELECT n.document_id, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends, array_agg(n.surface) AS given
-        FROM new_gold n GROUP BY n.document_id
-    ) AS spans
-    -- OFFSET 0: one look-up by key a document. Left to choose, and told LIMIT 1, the planner reads every document.
-    CROSS JOIN LATERAL (SELECT o.body FROM glossator.documents o WHERE o.id = spans.document_id OFFSET 0) AS d
-    CROSS JOIN LATERAL glossator.surfaces(d.body, spans.starts, spans.ends) AS actual
-    CROSS JOIN LATERAL generate_subscripts(spans.given, 1) AS i
-    WHERE actual[i] IS DISTINCT FROM spans.given[i]
-    LIMIT 1;
-    IF FOUND AND wrong.outside THEN
+        SELECT array_agg(n.document_id) AS ids, array_agg(n.start_char) AS starts, array_agg(n.end_char) AS ends,
+            array_agg(n.surface) AS surfaces
+        FROM new_gold n
+    ) AS given, glossator.first_wrong_surface(given.ids, given.starts, given.ends, given.surfaces) AS w;
+    IF wrong.is_outside THEN
         RAISE EXCEPTION 'gold entity %..% lies outside the body of document %', wrong.start_char, wrong.end_char, wrong.document_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_outside',
                 HINT = 'Offsets count code points from 0 and end_char is exclusive: char_length(body) is the largest end_char.';
-    ELSIF FOUND THEN
+    ELSIF wrong.document_id IS NOT NULL THEN
         RAISE EXCEPTION 'gold entity %..% of document % does not say what the body says there',
             wrong.start_char, wrong.end_char, wrong.document_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_entity_surface',
