@@ -51,7 +51,7 @@ struct AddedTokenMatcher: Sendable {
                 range = max(floor, Self.whiteSpaceStart(before: range.lowerBound, in: bytes))..<range.upperBound
             }
             if found.token.stripsRight {
-                range = range.lowerBound..<Self.whiteSpaceEnd(after: range.upperBound, in: bytes)
+                range = range.lowerBound..<whiteSpaceEnd(after: range.upperBound, in: bytes)
             }
             return Match(id: found.id, range: range)
         }
@@ -81,16 +81,6 @@ struct AddedTokenMatcher: Sendable {
         return start
     }
 
-    private static func whiteSpaceEnd(after start: Int, in bytes: [UInt8]) -> Int {
-        var end = start
-        while end < bytes.count {
-            let (scalar, length) = decode(bytes, end)
-            guard UnicodeFacts.shared.kinds(scalar).contains(.whiteSpace) else { break }
-            end += length
-        }
-        return end
-    }
-
     /// What regular expressions call `\w` (UTS #18): letters, marks, decimal digits, connectors, joiners; as of
     /// Unicode 16, which the reference's regular expressions know.
     private static func isWordCharacter(_ scalar: UInt32) -> Bool {
@@ -117,8 +107,19 @@ func decode(_ bytes: [UInt8], _ index: Int) -> (scalar: UInt32, length: Int) {
     }
 }
 
+/// Where the white space that may begin at `start` ends.
+func whiteSpaceEnd(after start: Int, in bytes: [UInt8]) -> Int {
+    var end = start
+    while end < bytes.count {
+        let (scalar, length) = decode(bytes, end)
+        guard UnicodeFacts.shared.kinds(scalar).contains(.whiteSpace) else { break }
+        end += length
+    }
+    return end
+}
+
 /// Where the scalar that ends before `index` begins.
-private func scalarStart(before index: Int, in bytes: [UInt8]) -> Int {
+func scalarStart(before index: Int, in bytes: [UInt8]) -> Int {
     var start = index - 1
     while start > 0, bytes[start] & 0xC0 == 0x80 { start -= 1 }
     return start

@@ -82,11 +82,11 @@ struct SentenceReader {
 
     func lookAhead(from byte: Int) -> Following {
         var next = Following()
-        next.byte = skipWhiteSpace(from: byte)
+        next.byte = whiteSpaceEnd(after: byte, in: bytes)
         next.isSeparated = next.byte > byte || byte == bytes.count
         if let first = scalar(at: next.byte), SentenceTables.dashes.contains(first) {
             next.isBehindDash = true
-            next.byte = skipWhiteSpace(from: next.byte + decode(bytes, next.byte).length)
+            next.byte = whiteSpaceEnd(after: next.byte + decode(bytes, next.byte).length, in: bytes)
         }
         guard let first = scalar(at: next.byte) else { return next }
         next.letter = Letter(first)
@@ -112,10 +112,10 @@ struct SentenceReader {
     func word(before end: Int) -> Word {
         var word = Word()
         var scalars: [Unicode.Scalar] = []
-        word.start = previous(end)  // the stop itself
+        word.start = scalarStart(before: end, in: bytes)  // the stop itself
         var isNumber = true
         while word.start > 0, scalars.count < Self.longestWord {
-            let index = previous(word.start)
+            let index = scalarStart(before: word.start, in: bytes)
             let scalar = decode(bytes, index).scalar
             guard let value = Unicode.Scalar(scalar) else { break }
             if Terminator(scalar) == .stop {
@@ -163,7 +163,7 @@ struct SentenceReader {
     func isUnspacedLetter(at byte: Int) -> Bool { scalar(at: byte).map(Self.isUnspaced) ?? true }
 
     func isUnspacedLetter(before byte: Int) -> Bool {
-        byte > 0 && Self.isUnspaced(decode(bytes, previous(byte)).scalar)
+        byte > 0 && Self.isUnspaced(decode(bytes, scalarStart(before: byte, in: bytes)).scalar)
     }
 
     static func isLineEnd(_ scalar: UInt32) -> Bool { [0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029].contains(scalar) }
@@ -199,31 +199,15 @@ struct SentenceReader {
         UnicodeFacts.shared.kinds(scalar).contains(.ideograph) || (0x3041...0x30FF).contains(scalar)
     }
 
-    private func skipWhiteSpace(from byte: Int) -> Int {
-        var index = byte
-        while index < bytes.count {
-            let (scalar, length) = decode(bytes, index)
-            guard UnicodeFacts.shared.kinds(scalar).contains(.whiteSpace) else { break }
-            index += length
-        }
-        return index
-    }
-
     /// Whether nothing stands before `byte`, or what may stand before a word: not the rest of an address.
     private func beginsWord(at byte: Int) -> Bool {
         guard byte > 0 else { return true }
-        let scalar = decode(bytes, previous(byte)).scalar
+        let scalar = decode(bytes, scalarStart(before: byte, in: bytes)).scalar
         if UnicodeFacts.shared.kinds(scalar).contains(.whiteSpace) || scalar == 0x22 || scalar == 0x27 { return true }
         switch Unicode.Scalar(scalar)?.properties.generalCategory {
         case .openPunctuation, .initialPunctuation, .finalPunctuation: return true
         default: return SentenceTables.dashes.contains(scalar)
         }
-    }
-
-    private func previous(_ byte: Int) -> Int {
-        var index = byte - 1
-        while index > 0, bytes[index] & 0xC0 == 0x80 { index -= 1 }
-        return index
     }
 }
 
