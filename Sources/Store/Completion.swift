@@ -157,112 +157,107 @@ enum Completion {
     private static let rowsAtOnce = 8192
     private static let embeddingBytesAtOnce = 4 << 20
 
-    private static func writeLabels(of results: [Results], on session: Session) throws(Fault) {
+    private struct LabelColumns {
         var ids: [Int64] = [], models: [Int64] = [], segments: [Int32] = [], starts: [Int32] = [], ends: [Int32] = []
         var scores: [Float] = [], tasks: [String] = [], labels: [String] = []
+    }
+
+    private static func writeLabels(of results: [Results], on session: Session) throws(Fault) {
+        var rows = LabelColumns()
         func flush() throws(Fault) {
-            guard !ids.isEmpty else { return }
+            guard !rows.ids.isEmpty else { return }
             _ = try session.query(
                 insertLabels,
                 [
-                    .int8s(ids), .int8s(models), .int4s(segments), .int4s(starts), .int4s(ends), .floats(scores),
-                    .texts(tasks), .texts(labels),
+                    .int8s(rows.ids), .int8s(rows.models), .int4s(rows.segments), .int4s(rows.starts),
+                    .int4s(rows.ends), .floats(rows.scores), .texts(rows.tasks), .texts(rows.labels),
                 ])
-            ids.removeAll(keepingCapacity: true)
-            models.removeAll(keepingCapacity: true)
-            segments.removeAll(keepingCapacity: true)
-            starts.removeAll(keepingCapacity: true)
-            ends.removeAll(keepingCapacity: true)
-            scores.removeAll(keepingCapacity: true)
-            tasks.removeAll(keepingCapacity: true)
-            labels.removeAll(keepingCapacity: true)
+            rows = LabelColumns()
         }
         for result in results {
             for (number, segment) in result.annotation.segments.enumerated() {
                 for label in segment.labels {
-                    ids.append(result.lease.documentID)
-                    models.append(result.modelID)
-                    segments.append(Int32(clamping: number))
-                    starts.append(Int32(clamping: segment.start))
-                    ends.append(Int32(clamping: segment.end))
-                    scores.append(label.score)
-                    tasks.append(label.task)
-                    labels.append(label.label)
+                    rows.ids.append(result.lease.documentID)
+                    rows.models.append(result.modelID)
+                    rows.segments.append(Int32(clamping: number))
+                    rows.starts.append(Int32(clamping: segment.start))
+                    rows.ends.append(Int32(clamping: segment.end))
+                    rows.scores.append(label.score)
+                    rows.tasks.append(label.task)
+                    rows.labels.append(label.label)
                 }
-                if ids.count >= rowsAtOnce { try flush() }
+                if rows.ids.count >= rowsAtOnce { try flush() }
             }
         }
         try flush()
     }
 
-    private static func writeEntities(of results: [Results], on session: Session) throws(Fault) {
+    private struct EntityColumns {
         var ids: [Int64] = [], models: [Int64] = [], ordinals: [Int32] = [], starts: [Int32] = [], ends: [Int32] = []
         var scores: [Float] = [], tasks: [String] = [], types: [String] = [], surfaces: [String] = []
+    }
+
+    private static func writeEntities(of results: [Results], on session: Session) throws(Fault) {
+        var rows = EntityColumns()
         // One document's entities stay in one statement: the server walks the body once a statement to check them.
         func flush() throws(Fault) {
-            guard !ids.isEmpty else { return }
+            guard !rows.ids.isEmpty else { return }
             _ = try session.query(
                 insertEntities,
                 [
-                    .int8s(ids), .int8s(models), .int4s(ordinals), .int4s(starts), .int4s(ends), .floats(scores),
-                    .texts(tasks), .texts(types), .texts(surfaces),
+                    .int8s(rows.ids), .int8s(rows.models), .int4s(rows.ordinals), .int4s(rows.starts),
+                    .int4s(rows.ends), .floats(rows.scores), .texts(rows.tasks), .texts(rows.types),
+                    .texts(rows.surfaces),
                 ])
-            ids.removeAll(keepingCapacity: true)
-            models.removeAll(keepingCapacity: true)
-            ordinals.removeAll(keepingCapacity: true)
-            starts.removeAll(keepingCapacity: true)
-            ends.removeAll(keepingCapacity: true)
-            scores.removeAll(keepingCapacity: true)
-            tasks.removeAll(keepingCapacity: true)
-            types.removeAll(keepingCapacity: true)
-            surfaces.removeAll(keepingCapacity: true)
+            rows = EntityColumns()
         }
         for result in results {
             var next: [String: Int32] = [:]
             for entity in result.annotation.entities {
-                ids.append(result.lease.documentID)
-                models.append(result.modelID)
-                ordinals.append(next[entity.task, default: 0])
+                rows.ids.append(result.lease.documentID)
+                rows.models.append(result.modelID)
+                rows.ordinals.append(next[entity.task, default: 0])
                 next[entity.task, default: 0] += 1
-                starts.append(Int32(clamping: entity.start))
-                ends.append(Int32(clamping: entity.end))
-                scores.append(entity.score)
-                tasks.append(entity.task)
-                types.append(entity.type)
-                surfaces.append(entity.surface)
+                rows.starts.append(Int32(clamping: entity.start))
+                rows.ends.append(Int32(clamping: entity.end))
+                rows.scores.append(entity.score)
+                rows.tasks.append(entity.task)
+                rows.types.append(entity.type)
+                rows.surfaces.append(entity.surface)
             }
-            if ids.count >= rowsAtOnce { try flush() }
+            if rows.ids.count >= rowsAtOnce { try flush() }
         }
         try flush()
     }
 
-    private static func writeEmbeddings(of results: [Results], on session: Session) throws(Fault) {
+    private struct EmbeddingColumns {
         var ids: [Int64] = [], segments: [Int32] = [], spaces: [Int32] = [], starts: [Int32] = [], ends: [Int32] = []
         var data: [[UInt8]] = []
         var bytes = 0
+    }
+
+    private static func writeEmbeddings(of results: [Results], on session: Session) throws(Fault) {
+        var rows = EmbeddingColumns()
         func flush() throws(Fault) {
-            guard !ids.isEmpty else { return }
+            guard !rows.ids.isEmpty else { return }
             _ = try session.query(
                 insertEmbeddings,
-                [.int8s(ids), .int4s(segments), .int4s(spaces), .int4s(starts), .int4s(ends), .byteStrings(data)])
-            ids.removeAll(keepingCapacity: true)
-            segments.removeAll(keepingCapacity: true)
-            spaces.removeAll(keepingCapacity: true)
-            starts.removeAll(keepingCapacity: true)
-            ends.removeAll(keepingCapacity: true)
-            data.removeAll(keepingCapacity: true)
-            bytes = 0
+                [
+                    .int8s(rows.ids), .int4s(rows.segments), .int4s(rows.spaces), .int4s(rows.starts),
+                    .int4s(rows.ends), .byteStrings(rows.data),
+                ])
+            rows = EmbeddingColumns()
         }
         for result in results {
             for (number, segment) in result.annotation.segments.enumerated() {
-                ids.append(result.lease.documentID)
-                segments.append(Int32(clamping: number))
-                spaces.append(result.spaceID)
-                starts.append(Int32(clamping: segment.start))
-                ends.append(Int32(clamping: segment.end))
-                data.append(result.embeddings[number])
-                bytes += result.embeddings[number].count
-                if bytes >= embeddingBytesAtOnce || ids.count >= rowsAtOnce { try flush() }
+                rows.ids.append(result.lease.documentID)
+                rows.segments.append(Int32(clamping: number))
+                rows.spaces.append(result.spaceID)
+                rows.starts.append(Int32(clamping: segment.start))
+                rows.ends.append(Int32(clamping: segment.end))
+                rows.data.append(result.embeddings[number])
+                rows.bytes += result.embeddings[number].count
+                if rows.bytes >= embeddingBytesAtOnce || rows.ids.count >= rowsAtOnce { try flush() }
             }
         }
         try flush()
