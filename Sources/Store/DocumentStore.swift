@@ -119,14 +119,8 @@ package struct DocumentStore: Sendable {
     package func documents(
         in collection: String, after id: Int64 = 0, limit: Int
     ) async throws(Fault) -> [DocumentRow] {
-        try await connection.run { (session) throws(Fault) in
-            var documents: [DocumentRow] = []
-            for row in try session.query(
-                Self.page, [.text(collection), .int8(id), .int4(Int32(clamping: limit))])
-            {
-                documents.append(try Self.document(row))
-            }
-            return documents
+        try await connection.rows(of: Self.page, [.text(collection), .int8(id), .int4(Int32(clamping: limit))]) {
+            (row) throws(Fault) in try Self.document(row)
         }
     }
 

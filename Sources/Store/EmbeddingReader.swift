@@ -34,14 +34,7 @@ package struct EmbeddingReader: Sendable {
                 [
                     .int4(spaceID), .int8(position.documentID), .int4(position.segment), .int4(Int32(clamping: limit)),
                 ] + (collection.map { [.text($0)] } ?? []))
-            var embeddings: [StoredEmbedding] = []
-            embeddings.reserveCapacity(rows.count)
-            for row in rows {
-                embeddings.append(
-                    StoredEmbedding(
-                        documentID: try row.int64(0), segment: try row.int(1), start: try row.int(2),
-                        end: try row.int(3), data: try row.bytes(4)))
-            }
+            let embeddings = try rows.map(Self.embedding)
             guard rows.count == limit, let last = embeddings.last else { return (embeddings, nil) }
             return (embeddings, Position(documentID: last.documentID, segment: Int32(clamping: last.segment)))
         }
@@ -49,16 +42,15 @@ package struct EmbeddingReader: Sendable {
 
     /// All segments of one document.
     package func embeddings(documentID: Int64, spaceID: Int32) async throws(Fault) -> [StoredEmbedding] {
-        try await connection.run { (session) throws(Fault) in
-            var embeddings: [StoredEmbedding] = []
-            for row in try session.query(Self.ofDocument, [.int8(documentID), .int4(spaceID)]) {
-                embeddings.append(
-                    StoredEmbedding(
-                        documentID: try row.int64(0), segment: try row.int(1), start: try row.int(2),
-                        end: try row.int(3), data: try row.bytes(4)))
-            }
-            return embeddings
+        try await connection.rows(of: Self.ofDocument, [.int8(documentID), .int4(spaceID)]) {
+            (row) throws(Fault) in try Self.embedding(row)
         }
+    }
+
+    private static func embedding(_ row: Row) throws(Fault) -> StoredEmbedding {
+        StoredEmbedding(
+            documentID: try row.int64(0), segment: try row.int(1), start: try row.int(2), end: try row.int(3),
+            data: try row.bytes(4))
     }
 
     private static let page = Statement(

@@ -67,14 +67,7 @@ package struct GoldStore: Sendable {
             let newEntities =
                 entities.isEmpty
                 ? 0
-                : try session.query(
-                    Self.insertEntities,
-                    [
-                        .int8s(entities.map(\.documentID)), .texts(entities.map(\.entity.task)),
-                        .texts(entities.map(\.entity.type)), .int4s(entities.map { Int32(clamping: $0.entity.start) }),
-                        .int4s(entities.map { Int32(clamping: $0.entity.end) }),
-                    ] + who
-                ).affected
+                : try session.query(Self.insertEntities, entities.parameters + who).affected
             let newComplete =
                 complete.isEmpty
                 ? 0
@@ -90,19 +83,8 @@ package struct GoldStore: Sendable {
     /// conflict): indices into `entities`. What `insert` would refuse, asked beforehand.
     package func conflicts(_ entities: [Marking], annotator: String? = nil) async throws(Fault) -> [Int] {
         guard !entities.isEmpty else { return [] }
-        return try await connection.run { (session) throws(Fault) in
-            var found: [Int] = []
-            for row in try session.query(
-                Self.overlapping,
-                [
-                    .int8s(entities.map(\.documentID)), .texts(entities.map(\.entity.task)),
-                    .texts(entities.map(\.entity.type)), .int4s(entities.map { Int32(clamping: $0.entity.start) }),
-                    .int4s(entities.map { Int32(clamping: $0.entity.end) }), .optional(annotator),
-                ])
-            {
-                found.append(try row.int(0) - 1)
-            }
-            return found
+        return try await connection.rows(of: Self.overlapping, entities.parameters + [.optional(annotator)]) {
+            (row) throws(Fault) in try row.int(0) - 1
         }
     }
 
@@ -112,20 +94,15 @@ package struct GoldStore: Sendable {
     package func labelledDocuments(
         in collection: String, after id: Int64 = 0, limit: Int = 500
     ) async throws(Fault) -> [LabelledDocument] {
-        try await connection.run { (session) throws(Fault) in
-            let rows = try session.query(Self.page, [.text(collection), .int8(id), .int4(Int32(clamping: limit))])
-            var documents: [LabelledDocument] = []
-            for row in rows {
-                let labels: [String: String] = try JSON.value(of: row.json(3))
-                let complete: [String] = try JSON.value(of: row.json(4))
-                let spans: [Span] = try JSON.value(of: row.json(5))
-                documents.append(
-                    LabelledDocument(
-                        id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: labels,
-                        completeTasks: Set(complete),
-                        entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) }))
-            }
-            return documents
+        try await connection.rows(of: Self.page, [.text(collection), .int8(id), .int4(Int32(clamping: limit))]) {
+            (row) throws(Fault) in
+            let labels: [String: String] = try JSON.value(of: row.json(3))
+            let complete: [String] = try JSON.value(of: row.json(4))
+            let spans: [Span] = try JSON.value(of: row.json(5))
+            return LabelledDocument(
+                id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: labels,
+                completeTasks: Set(complete),
+                entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) })
         }
     }
 
@@ -184,6 +161,16 @@ package struct GoldStore: Sendable {
         let type: String
         let start: Int
         let end: Int
+    }
+}
+
+extension [GoldStore.Marking] {
+    /// Five parallel arrays: document ids, tasks, types, starts and ends.
+    fileprivate var parameters: [SQLValue] {
+        [
+            .int8s(map(\.documentID)), .texts(map(\.entity.task)), .texts(map(\.entity.type)),
+            .int4s(map { Int32(clamping: $0.entity.start) }), .int4s(map { Int32(clamping: $0.entity.end) }),
+        ]
     }
 }
 

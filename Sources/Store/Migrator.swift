@@ -107,14 +107,10 @@ package struct Migrator: Sendable {
 
     private static func applied(_ session: Session) throws(Fault) -> [Applied] {
         guard let row = try session.query(exists).first, try row.bool(0) else { return [] }
-        var applied: [Applied] = []
-        for row in try session.query(list) {
-            applied.append(
-                Applied(
-                    version: try row.int(0), name: try row.text(1), checksum: try row.text(2),
-                    appliedAt: try row.date(3)))
+        return try session.query(list).map { (row) throws(Fault) in
+            Applied(
+                version: try row.int(0), name: try row.text(1), checksum: try row.text(2), appliedAt: try row.date(3))
         }
-        return applied
     }
 
     private func check(_ applied: [Applied]) throws(Fault) {

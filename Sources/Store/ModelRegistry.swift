@@ -92,11 +92,7 @@ package struct ModelRegistry: Sendable {
     }
 
     package func backbones() async throws(Fault) -> [BackboneRow] {
-        try await connection.run { (session) throws(Fault) in
-            var rows: [BackboneRow] = []
-            for row in try session.query(Self.allBackbones) { rows.append(try Self.backbone(row)) }
-            return rows
-        }
+        try await connection.rows(of: Self.allBackbones) { (row) throws(Fault) in try Self.backbone(row) }
     }
 
     /// The row of a space, made when it is new. Its backbone must be registered.
@@ -153,11 +149,7 @@ package struct ModelRegistry: Sendable {
 
     /// All models, newest first, without their heads.
     package func models() async throws(Fault) -> [ModelRow] {
-        try await connection.run { (session) throws(Fault) in
-            var rows: [ModelRow] = []
-            for row in try session.query(Self.all) { rows.append(try Self.model(row)) }
-            return rows
-        }
+        try await connection.rows(of: Self.all) { (row) throws(Fault) in try Self.model(row) }
     }
 
     /// Throws `not-found`.
@@ -201,6 +193,11 @@ package struct ModelRegistry: Sendable {
         }
     }
 
+    /// What annotates each collection.
+    package func modelsInForce() async throws(Fault) -> [InForce] {
+        try await connection.rows(of: Self.allInForce) { (row) throws(Fault) in try Self.inForce(row) }
+    }
+
     private func one(_ statement: Statement, _ key: SQLValue, _ what: String) async throws(Fault) -> ModelRow {
         try await connection.run { (session) throws(Fault) in
             guard let row = try session.query(statement, [key]).first else { throw Self.notFound(what) }
@@ -214,7 +211,7 @@ package struct ModelRegistry: Sendable {
 
     // MARK: Rows
 
-    static func inForce(_ row: Row) throws(Fault) -> InForce {
+    private static func inForce(_ row: Row) throws(Fault) -> InForce {
         InForce(
             collection: try row.text(0), modelID: try row.optionalInt64(1), modelName: try row.optionalText(2),
             isDefault: try row.bool(3), segmentation: Segmentation(rawValue: try row.text(4)) ?? .document,
@@ -287,7 +284,7 @@ extension ModelRegistry {
         RETURNING id
         """)
 
-    private static let promote = Statement("model_promote", "SELECT glossator.promote($1::text, $2::bigint)")
+    static let promote = Statement("model_promote", "SELECT glossator.promote($1::text, $2::bigint)")
     private static let rollback = Statement("model_rollback", "SELECT glossator.rollback($1::text)")
 
     private static let columns = """
@@ -305,19 +302,19 @@ extension ModelRegistry {
     private static let headsOfModel = Statement(
         "model_heads", "SELECT heads, heads_sha256 FROM glossator.models WHERE id = $1::bigint")
 
-    private static let inForce = Statement(
-        "model_in_force",
+    private static let inForceColumns = """
+        SELECT collection, model_id, model_name, is_default, segmentation, paused FROM glossator.model_in_force
         """
-        SELECT collection, model_id, model_name, is_default, segmentation, paused
-        FROM glossator.model_in_force WHERE collection = $1::text
-        """)
+
+    private static let inForce = Statement("model_in_force", inForceColumns + " WHERE collection = $1::text")
+    private static let allInForce = Statement("model_all_in_force", inForceColumns + " ORDER BY collection")
 
     private static let defaultModel = Statement(
         "model_default", "SELECT id, name FROM glossator.models WHERE is_default")
 
     static let statements = [
         insertBackbone, oneBackbone, allBackbones, space, insert, promote, rollback, all, byID, byName, headsOfModel,
-        inForce, defaultModel,
+        inForce, allInForce, defaultModel,
     ]
 }
 

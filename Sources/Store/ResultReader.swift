@@ -22,31 +22,23 @@ package struct ResultReader: Sendable {
         of collection: String, minimumEntities: Int, limit: Int
     ) async throws(Fault) -> [Result] {
         try await connection.run { (session) throws(Fault) in
-            var results: [Result] = []
-            for row in try session.query(
+            let documents = try session.query(
                 Self.sample,
                 [.text(collection), .int4(Int32(clamping: minimumEntities)), .int4(Int32(clamping: limit))])
-            {
+            return try documents.map { (row) throws(Fault) in
                 let id = try row.int64(0)
-                var labels: [ScoredLabel] = []
-                for label in try session.query(Self.labels, [.int8(id)]) {
-                    labels.append(
+                return Result(
+                    documentID: id, externalID: try row.text(1), body: try row.text(2),
+                    labels: try session.query(Self.labels, [.int8(id)]).map { (label) throws(Fault) in
                         ScoredLabel(
-                            task: try label.text(0), label: try label.text(1), score: Float(try label.double(2))))
-                }
-                var entities: [Entity] = []
-                for entity in try session.query(Self.entities, [.int8(id)]) {
-                    entities.append(
+                            task: try label.text(0), label: try label.text(1), score: Float(try label.double(2)))
+                    },
+                    entities: try session.query(Self.entities, [.int8(id)]).map { (entity) throws(Fault) in
                         Entity(
                             task: try entity.text(0), type: try entity.text(1), start: try entity.int(2),
-                            end: try entity.int(3), surface: try entity.text(4), score: Float(try entity.double(5))))
-                }
-                results.append(
-                    Result(
-                        documentID: id, externalID: try row.text(1), body: try row.text(2), labels: labels,
-                        entities: entities))
+                            end: try entity.int(3), surface: try entity.text(4), score: Float(try entity.double(5)))
+                    })
             }
-            return results
         }
     }
 

@@ -18,7 +18,7 @@ package struct StatusReader: Sendable {
     }
 
     package func progress() async throws(Fault) -> [Progress] {
-        try await rows(of: Self.progress) { (row) throws(Fault) in
+        try await connection.rows(of: Self.progress) { (row) throws(Fault) in
             Progress(
                 collection: try row.text(0), total: try row.int(1), queued: try row.int(2), running: try row.int(3),
                 done: try row.int(4), failed: try row.int(5))
@@ -39,7 +39,7 @@ package struct StatusReader: Sendable {
 
     /// The newest failures.
     package func failures(limit: Int = 20) async throws(Fault) -> [Failure] {
-        try await rows(of: Self.failures, [.int4(Int32(clamping: limit))]) { (row) throws(Fault) in
+        try await connection.rows(of: Self.failures, [.int4(Int32(clamping: limit))]) { (row) throws(Fault) in
             Failure(
                 documentID: try row.int64(0), collection: try row.text(1), externalID: try row.text(2),
                 attempts: try row.int(3), code: try row.text(4), message: try row.text(5),
@@ -62,17 +62,12 @@ package struct StatusReader: Sendable {
 
     /// Daemons that did not say goodbye, newest first.
     package func daemons() async throws(Fault) -> [Daemon] {
-        try await rows(of: Self.daemons) { (row) throws(Fault) in
+        try await connection.rows(of: Self.daemons) { (row) throws(Fault) in
             Daemon(
                 id: try row.int64(0), host: try row.text(1), pid: try row.int(2), version: try row.text(3),
                 startedAt: try row.date(4), silentFor: .milliseconds(Int64(try row.double(5) * 1000)),
                 leased: try row.int(6))
         }
-    }
-
-    /// What annotates each collection.
-    package func modelsInForce() async throws(Fault) -> [ModelRegistry.InForce] {
-        try await rows(of: Self.modelsInForce) { (row) throws(Fault) in try ModelRegistry.inForce(row) }
     }
 
     package struct Throughput: Sendable, Hashable {
@@ -86,22 +81,12 @@ package struct StatusReader: Sendable {
 
     /// What was written within the last `window`, by all daemons.
     package func throughput(window: Duration = .seconds(60)) async throws(Fault) -> Throughput {
-        let found = try await rows(of: Self.throughput, [.float8(window.seconds)]) { (row) throws(Fault) in
+        let found = try await connection.rows(of: Self.throughput, [.float8(window.seconds)]) { (row) throws(Fault) in
             Throughput(
                 documents: try row.int(0), tokens: try row.int(1),
                 window: .milliseconds(Int64(try row.double(2) * 1000)))
         }
         return found.first ?? Throughput(documents: 0, tokens: 0, window: window)
-    }
-
-    private func rows<R: Sendable>(
-        of statement: Statement, _ values: [SQLValue] = [], _ read: @Sendable (Row) throws(Fault) -> R
-    ) async throws(Fault) -> [R] {
-        try await connection.run { (session) throws(Fault) in
-            var all: [R] = []
-            for row in try session.query(statement, values) { all.append(try read(row)) }
-            return all
-        }
     }
 
     private static let progress = Statement(
@@ -125,13 +110,6 @@ package struct StatusReader: Sendable {
         FROM glossator.daemons d WHERE d.stopped_at IS NULL AND d.beat_at > now() - interval '1 day' ORDER BY d.id DESC
         """)
 
-    private static let modelsInForce = Statement(
-        "status_models",
-        """
-        SELECT collection, model_id, model_name, is_default, segmentation, paused
-        FROM glossator.model_in_force ORDER BY collection
-        """)
-
     private static let throughput = Statement(
         "status_throughput",
         """
@@ -140,5 +118,5 @@ package struct StatusReader: Sendable {
         FROM glossator.annotations WHERE completed_at > now() - make_interval(secs => $1::double precision)
         """)
 
-    static let statements = [progress, failures, daemons, modelsInForce, throughput]
+    static let statements = [progress, failures, daemons, throughput]
 }

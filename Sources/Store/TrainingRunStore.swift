@@ -69,7 +69,7 @@ package struct TrainingRunStore: Sendable {
                 ])
             guard let row = rows.first else { throw Self.lost(run) }
             if case .promoted(let id) = end {
-                _ = try session.query(Self.promote, [.text(try row.text(0)), .int8(id)])
+                _ = try session.query(ModelRegistry.promote, [.text(try row.text(0)), .int8(id)])
             }
         }
     }
@@ -92,18 +92,14 @@ package struct TrainingRunStore: Sendable {
 
     /// The newest runs.
     package func runs(collection: String? = nil, limit: Int = 20) async throws(Fault) -> [RunRow] {
-        try await connection.run { (session) throws(Fault) in
-            var runs: [RunRow] = []
-            for row in try session.query(Self.list, [.optional(collection), .int4(Int32(clamping: limit))]) {
-                runs.append(
-                    RunRow(
-                        id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
-                        modelID: try row.optionalInt64(3), status: try row.text(4), startedAt: try row.date(5),
-                        finishedAt: try row.optionalDate(6), message: try row.optionalText(7),
-                        metricsBefore: try row.optionalJSON(8), metricsAfter: try row.optionalJSON(9),
-                        counts: try row.json(10)))
-            }
-            return runs
+        try await connection.rows(of: Self.list, [.optional(collection), .int4(Int32(clamping: limit))]) {
+            (row) throws(Fault) in
+            RunRow(
+                id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
+                modelID: try row.optionalInt64(3), status: try row.text(4), startedAt: try row.date(5),
+                finishedAt: try row.optionalDate(6), message: try row.optionalText(7),
+                metricsBefore: try row.optionalJSON(8), metricsAfter: try row.optionalJSON(9),
+                counts: try row.json(10))
         }
     }
 
@@ -148,8 +144,6 @@ package struct TrainingRunStore: Sendable {
         RETURNING collection
         """)
 
-    private static let promote = Statement("training_promote", "SELECT glossator.promote($1::text, $2::bigint)")
-
     private static let list = Statement(
         "training_list",
         """
@@ -158,5 +152,5 @@ package struct TrainingRunStore: Sendable {
         FROM glossator.training_runs WHERE $1::text IS NULL OR collection = $1::text ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, beat, finish, promote, list]
+    static let statements = [ensureCollection, closeDead, start, beat, finish, list]
 }

@@ -105,7 +105,7 @@ import Testing
         let database = try await TestDatabase.create()
         try await database.documents.setCollection("mail", segmentation: .sentence)
         try await database.documents.setCollection("mail", isPaused: true)
-        let row = try #require(try await database.status.modelsInForce().first)
+        let row = try #require(try await database.models.modelsInForce().first)
         #expect(row.segmentation == .sentence && row.isPaused && row.modelID == nil)
         #expect(await fault { _ = try await database.documents.reannotate(collection: "nope") }?.code == "not-found")
     }

@@ -51,6 +51,13 @@ package actor Connection {
         try body(connected())
     }
 
+    /// Runs one statement and reads each of its rows.
+    func rows<R: Sendable>(
+        of statement: Statement, _ values: [SQLValue] = [], _ read: @Sendable (Row) throws(Fault) -> R
+    ) async throws(Fault) -> [R] {
+        try await run { (session) throws(Fault) in try session.query(statement, values).map(read) }
+    }
+
     /// `run` in one transaction: what `body` throws rolls back.
     func transaction<R: Sendable>(_ body: @Sendable (Session) throws(Fault) -> R) async throws(Fault) -> R {
         let session = try connected()

@@ -87,7 +87,7 @@ struct Search: Sendable {
     private func model() async throws -> ModelLoader.Loaded {
         let registry = context.registry
         if let collection {
-            let known = try await StatusReader(connection: context.connection).modelsInForce()
+            let known = try await registry.modelsInForce()
             guard known.contains(where: { $0.collection == collection }) else {
                 throw Fault(
                     .input, "collection-unknown", "there is no collection \(collection)",

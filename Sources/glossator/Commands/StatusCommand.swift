@@ -37,7 +37,7 @@ struct StatusPage {
 
     init(reader: StatusReader) async throws {
         progress = try await reader.progress()
-        models = try await reader.modelsInForce()
+        models = try await ModelRegistry(connection: reader.connection).modelsInForce()
         daemons = try await reader.daemons()
         failures = try await reader.failures(limit: 5)
         throughput = try await reader.throughput()
