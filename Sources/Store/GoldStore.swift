@@ -116,7 +116,8 @@ package struct GoldStore: Sendable {
         }
     }
 
-    package struct Counts: Sendable, Hashable {
+    /// Encoded, it is what `training_runs.counts` keeps.
+    package struct Counts: Sendable, Hashable, Encodable {
         /// Documents with any gold.
         package let documents: Int
         /// Labels that count, by task and label.

@@ -45,7 +45,7 @@ struct FineTune: Sendable {
             collection: collection)
         let run = try await runs.start(
             collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
-            counts: JSONText.of(RunCounts(counts)), codeVersion: Version.text)
+            counts: JSONText.of(counts), codeVersion: Version.text)
         let heartbeat = TrainingHeartbeat()
         let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
             await heartbeat.keep(run, database: database)
@@ -176,21 +176,6 @@ struct FineTune: Sendable {
         case .never: return .keep(reason: "as was asked for")
         case .ifBetter: return PromotionRule().decide(comparisons)
         }
-    }
-}
-
-/// What a run had to learn from, for its row in `glossator.training_runs`.
-private struct RunCounts: Encodable {
-    let documents: Int
-    let labels: [String: [String: Int]]
-    let entities: [String: [String: Int]]
-    let complete: [String: Int]
-
-    init(_ counts: GoldStore.Counts) {
-        documents = counts.documents
-        labels = counts.labels
-        entities = counts.entities
-        complete = counts.complete
     }
 }
 
