@@ -4,21 +4,24 @@ CREATE TABLE glossator.annotations (
     document_id bigint PRIMARY KEY REFERENCES glossator.documents ON DELETE CASCADE,
     model_id bigint NOT NULL REFERENCES glossator.models,
     daemon_id bigint,
+    copied_from bigint,
+    completed_at timestamptz NOT NULL DEFAULT now(),
     token_count integer NOT NULL CHECK (token_count >= 0),
     window_count integer NOT NULL CHECK (window_count > 0),
     segment_count integer NOT NULL CHECK (segment_count > 0),
-    completed_at timestamptz NOT NULL DEFAULT now()
+    segmentation text NOT NULL CHECK (segmentation IN ('document', 'sentence'))
 );
-CREATE INDEX annotations_by_time ON glossator.annotations (completed_at);
 
 COMMENT ON TABLE glossator.annotations IS 'One row a document that was annotated: by what, when, and how much there was to read.';
 COMMENT ON COLUMN glossator.annotations.document_id IS 'The document.';
 COMMENT ON COLUMN glossator.annotations.model_id IS 'The model that made all of its current results.';
 COMMENT ON COLUMN glossator.annotations.daemon_id IS 'The daemon that wrote them (its row may be gone).';
+COMMENT ON COLUMN glossator.annotations.copied_from IS 'The document with the same text whose results were used instead of computing them again; null when these were computed.';
 COMMENT ON COLUMN glossator.annotations.token_count IS 'Word pieces encoded, special tokens and overlaps included.';
 COMMENT ON COLUMN glossator.annotations.window_count IS 'Encoder windows read; 1 for a text that fits.';
 COMMENT ON COLUMN glossator.annotations.segment_count IS 'Segments labelled and embedded.';
-COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written; throughput is counted along this column.';
+COMMENT ON COLUMN glossator.annotations.segmentation IS 'What was labelled and embedded: the whole document or each of its sentences.';
+COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written.';
 
 CREATE TABLE glossator.labels (
     document_id bigint NOT NULL REFERENCES glossator.documents ON DELETE CASCADE,

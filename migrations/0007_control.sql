@@ -17,30 +17,6 @@ COMMENT ON COLUMN glossator.model_in_force.backbone_sha256 IS 'The backbone that
 COMMENT ON COLUMN glossator.model_in_force.segmentation IS 'document or sentence.';
 COMMENT ON COLUMN glossator.model_in_force.paused IS 'Whether daemons leave it alone.';
 
-CREATE VIEW glossator.progress AS
-SELECT c.name AS collection, coalesce(d.n, 0) AS total, coalesce(s.queued, 0) AS queued, coalesce(s.running, 0) AS running,
-    coalesce(d.n, 0) - coalesce(s.queued, 0) - coalesce(s.running, 0) - coalesce(f.n, 0) AS done, coalesce(f.n, 0) AS failed
-FROM glossator.collections c
-LEFT JOIN (SELECT collection, count(*) AS n FROM glossator.documents GROUP BY collection) d ON d.collection = c.name
-LEFT JOIN (
-    SELECT collection, count(*) FILTER (WHERE lease IS NULL) AS queued, count(*) FILTER (WHERE lease IS NOT NULL) AS running
-    FROM glossator.spool GROUP BY collection
-) s ON s.collection = c.name
-LEFT JOIN (
-    SELECT d.collection, count(*) AS n
-    FROM glossator.failures f JOIN glossator.documents d ON d.id = f.document_id
-    WHERE NOT EXISTS (SELECT FROM glossator.spool s WHERE s.document_id = f.document_id)
-    GROUP BY d.collection
-) f ON f.collection = c.name;
-
-COMMENT ON VIEW glossator.progress IS 'How far each collection is. Every document is in exactly one of queued, running, done and failed.';
-COMMENT ON COLUMN glossator.progress.collection IS 'The collection.';
-COMMENT ON COLUMN glossator.progress.total IS 'Its documents.';
-COMMENT ON COLUMN glossator.progress.queued IS 'Waiting in the spool.';
-COMMENT ON COLUMN glossator.progress.running IS 'Held by a daemon now.';
-COMMENT ON COLUMN glossator.progress.done IS 'Annotated, with nothing left to do.';
-COMMENT ON COLUMN glossator.progress.failed IS 'Given up; glossator.failures says why.';
-
 CREATE FUNCTION glossator.require_collection(collection text) RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM glossator.collections c WHERE c.name = require_collection.collection) THEN
@@ -50,6 +26,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.require_collection(text) IS 'Raises a clear error for a collection that does not exist.';
+
+CREATE FUNCTION glossator.require_priority(priority integer) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF priority IS NULL OR priority NOT BETWEEN -1000 AND 1000 THEN
+        RAISE EXCEPTION 'a priority is a whole number from -1000 to 1000'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'A step is worth ten minutes of waiting; 1000 is a week.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION glossator.require_priority(integer) IS 'Raises a clear error for a priority out of range.';
 
 CREATE FUNCTION glossator.pause(collection text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -63,7 +49,7 @@ CREATE FUNCTION glossator.resume(collection text) RETURNS void LANGUAGE plpgsql 
 BEGIN
     PERFORM glossator.require_collection(collection);
     UPDATE glossator.collections c SET paused = false WHERE c.name = resume.collection;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
 END
 $$;
 COMMENT ON FUNCTION glossator.resume(text) IS 'Undoes pause().';
@@ -91,7 +77,7 @@ BEGIN
         INSERT INTO glossator.model_history (collection, model_id, previous_model_id)
         VALUES (promote.collection, promote.model_id, previous);
     END IF;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
     RETURN promote.model_id;
 END
 $$;
@@ -137,70 +123,120 @@ BEGIN
         UPDATE glossator.collections c SET model_id = restored WHERE c.name = rollback.collection;
     END IF;
     UPDATE glossator.model_history h SET rolled_back_at = now() WHERE h.id = latest.id;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
     RETURN coalesce(restored, (SELECT id FROM glossator.models WHERE is_default));
 END
 $$;
 COMMENT ON FUNCTION glossator.rollback(text) IS
     'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again.';
 
-CREATE FUNCTION glossator.reannotate(collection text DEFAULT NULL, document_ids bigint[] DEFAULT NULL, priority smallint DEFAULT 0)
-RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION glossator.set_priority(collection text, priority integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF collection IS NULL AND document_ids IS NULL THEN
-        RAISE EXCEPTION 'reannotate() needs a collection or document ids'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.reannotate(collection => …) does all of one collection.';
-    END IF;
-    IF collection IS NOT NULL THEN
-        PERFORM glossator.require_collection(collection);
-    END IF;
-    -- A document that a daemon holds now may have been claimed for another model: its lease is taken away, so that
-    -- what the daemon brings is not written, and the document is claimed afresh.
-    INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, priority)
-    SELECT d.id, d.collection, glossator.estimated_tokens(d.body), reannotate.priority
-    FROM glossator.documents d
-    WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
-        AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
-    ORDER BY d.id
-    ON CONFLICT (document_id) DO UPDATE
-        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = now(),
-            priority = greatest(s.priority, excluded.priority);
+    PERFORM glossator.require_collection(collection);
+    PERFORM glossator.require_priority(priority);
+    UPDATE glossator.collections c SET priority = set_priority.priority WHERE c.name = set_priority.collection;
+    -- Each keeps the time for which it has waited. What a daemon holds or another claims at this moment needs no place.
+    UPDATE glossator.spool s
+    SET priority = set_priority.priority, due = s.due + (s.priority - set_priority.priority) * interval '10 minutes'
+    WHERE s.document_id IN (
+        SELECT w.document_id FROM glossator.spool w
+        WHERE w.collection = set_priority.collection AND w.lease IS NULL AND w.priority <> set_priority.priority
+        FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS changed = ROW_COUNT;
-    PERFORM pg_notify('glossator_spool', '');
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION glossator.reannotate(text, bigint[], smallint) IS
-    'Puts documents back in the spool and returns how many. Their results stay until new ones replace them.';
+COMMENT ON FUNCTION glossator.set_priority(text, integer) IS
+    'The priority of a collection''s documents, those that wait included; returns how many of these moved. A step is ten minutes'' lead: 6 lets a document overtake all that came within the hour before it.';
 
-CREATE FUNCTION glossator.retry_failed(collection text DEFAULT NULL, code text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION glossator.reannotate(
+    collection text DEFAULT NULL, document_ids bigint[] DEFAULT NULL, batch text DEFAULT NULL, outdated boolean DEFAULT false,
+    priority integer DEFAULT 0
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF collection IS NULL AND code IS NULL THEN
-        RAISE EXCEPTION 'retry_failed() needs a collection or a code'
+    IF collection IS NULL AND document_ids IS NULL AND batch IS NULL THEN
+        RAISE EXCEPTION 'reannotate() needs a collection, a batch or document ids'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.reannotate(collection => …) does all of one collection.';
+    END IF;
+    PERFORM glossator.require_priority(priority);
+    IF collection IS NOT NULL THEN
+        PERFORM glossator.require_collection(collection);
+    END IF;
+    -- Documents before spool rows, as everywhere, and none that somebody is deleting at this moment.
+    WITH chosen AS MATERIALIZED (
+        SELECT d.id, d.collection, d.batch, glossator.estimated_tokens(d.body) AS estimated_tokens
+        FROM glossator.documents d
+        WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
+            AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
+            AND (reannotate.batch IS NULL OR d.batch = reannotate.batch)
+            AND (NOT reannotate.outdated OR EXISTS (
+                SELECT FROM glossator.annotations a JOIN glossator.model_in_force f ON f.collection = d.collection
+                WHERE a.document_id = d.id AND (a.model_id <> f.model_id OR a.segmentation <> f.segmentation)))
+        ORDER BY d.id
+        FOR KEY SHARE OF d SKIP LOCKED
+    ), forgiven AS (
+        DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
+    )
+    -- A document that a daemon holds now may have been claimed for another model: its lease is taken away, so that
+    -- what the daemon brings is not written, and the document is claimed afresh.
+    INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, batch_id, priority, due, fresh_since)
+    SELECT c.id, c.collection, c.estimated_tokens, b.id, reannotate.priority,
+        glossator.place_in_queue(now(), reannotate.priority::smallint), now()
+    FROM chosen c LEFT JOIN glossator.batches b ON b.name = c.batch
+    ORDER BY c.id
+    ON CONFLICT (document_id) DO UPDATE
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = NULL, fresh_since = now(),
+            priority = greatest(s.priority, excluded.priority), due = least(s.due, excluded.due);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    IF changed > 0 THEN
+        PERFORM glossator.wake_daemons();
+    END IF;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION glossator.reannotate(text, bigint[], text, boolean, integer) IS
+    'Puts documents back in the spool and returns how many: all that fit every filter given; outdated means annotated by another model than the one in force. Their results stay until new ones replace them. A negative priority lets new documents pass.';
+
+CREATE FUNCTION glossator.retry_failed(
+    collection text DEFAULT NULL, code text DEFAULT NULL, batch text DEFAULT NULL, document_ids bigint[] DEFAULT NULL
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF collection IS NULL AND code IS NULL AND batch IS NULL AND document_ids IS NULL THEN
+        RAISE EXCEPTION 'retry_failed() needs a collection, a code, a batch or document ids'
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'SELECT code, count(*) FROM glossator.failures GROUP BY code shows what failed.';
     END IF;
     IF collection IS NOT NULL THEN
         PERFORM glossator.require_collection(collection);
     END IF;
-    WITH chosen AS (
-        DELETE FROM glossator.failures f USING glossator.documents d
-        WHERE d.id = f.document_id
-            AND (retry_failed.collection IS NULL OR d.collection = retry_failed.collection)
+    WITH chosen AS MATERIALIZED (
+        SELECT d.id, d.collection, glossator.estimated_tokens(d.body) AS estimated_tokens
+        FROM glossator.failures f JOIN glossator.documents d ON d.id = f.document_id
+        WHERE (retry_failed.collection IS NULL OR d.collection = retry_failed.collection)
             AND (retry_failed.code IS NULL OR f.code = retry_failed.code)
-        RETURNING d.id, d.collection, glossator.estimated_tokens(d.body) AS estimated_tokens
+            AND (retry_failed.batch IS NULL OR d.batch = retry_failed.batch)
+            AND (retry_failed.document_ids IS NULL OR d.id = ANY (retry_failed.document_ids))
+        ORDER BY d.id
+        FOR KEY SHARE OF d SKIP LOCKED
+    ), gone AS (
+        DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
+        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id
     )
-    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
-    SELECT c.id, c.collection, c.estimated_tokens FROM chosen c
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id)
+    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id FROM gone g
     ON CONFLICT (document_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
-    PERFORM pg_notify('glossator_spool', '');
+    IF changed > 0 THEN
+        PERFORM glossator.wake_daemons();
+    END IF;
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION glossator.retry_failed(text, text) IS
-    'Puts failed documents back in the spool with no attempts counted, and returns how many. An empty filter is refused.';
+COMMENT ON FUNCTION glossator.retry_failed(text, text, text, bigint[]) IS
+    'Puts failed documents back in the spool with no attempts counted, and returns how many: all that fit every filter given. An empty filter is refused.';

@@ -16,6 +16,20 @@ CREATE SCHEMA glossator;
 COMMENT ON SCHEMA glossator IS 'Glossator: documents that come back with labels, named entities and embeddings. Everything the daemon keeps lives here.';
 
 --
+-- Name: backfill_pending(integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.backfill_pending(maximum_rows integer) RETURNS integer
+    LANGUAGE sql
+    RETURN (maximum_rows * 0);
+
+--
+-- Name: FUNCTION backfill_pending(maximum_rows integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.backfill_pending(maximum_rows integer) IS 'Rows of watched tables that were looked at.';
+
+--
 -- Name: body_sha256(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -119,6 +133,29 @@ $$;
 COMMENT ON FUNCTION glossator.check_gold_entities() IS 'Trigger: marked spans lie in the body, say what it says, and do not overlap.';
 
 --
+-- Name: close_batch(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.close_batch(batch text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE glossator.batches b SET closed_at = now() WHERE b.name = close_batch.batch AND b.closed_at IS NULL;
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM glossator.batches b WHERE b.name = close_batch.batch) THEN
+        RAISE EXCEPTION 'there is no batch "%"', batch
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT batch FROM glossator.batch_progress lists them.';
+    END IF;
+    PERFORM glossator.finish_batches();
+END
+$$;
+
+--
+-- Name: FUNCTION close_batch(batch text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.close_batch(batch text) IS 'Says that all documents of the batch are there.';
+
+--
 -- Name: create_named_collection(); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -182,6 +219,42 @@ CREATE FUNCTION glossator.estimated_tokens(body text) RETURNS integer
 COMMENT ON FUNCTION glossator.estimated_tokens(body text) IS 'Word pieces of a text, guessed from its length without reading it.';
 
 --
+-- Name: finish_batches(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.finish_batches() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    candidate record;
+    finished bigint := 0;
+BEGIN
+    FOR candidate IN
+        SELECT b.id, b.name FROM glossator.batches b
+        WHERE b.finished_at IS NULL AND b.closed_at IS NOT NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
+        ORDER BY b.id FOR UPDATE SKIP LOCKED
+    LOOP
+        -- Asked again with the row locked, in a snapshot of its own: whoever adds documents holds the row until the commit.
+        UPDATE glossator.batches b SET finished_at = now()
+        WHERE b.id = candidate.id AND b.finished_at IS NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0;
+        IF FOUND THEN
+            PERFORM pg_notify('glossator_batches', candidate.name);
+            finished := finished + 1;
+        END IF;
+    END LOOP;
+    RETURN finished;
+END
+$$;
+
+--
+-- Name: FUNCTION finish_batches(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.finish_batches() IS 'Marks closed batches of which no document waits any more as finished, notifies glossator_batches with each name, once, and returns how many. Daemons call it.';
+
+--
 -- Name: first_wrong_surface(bigint[], integer[], integer[], text[]); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -211,6 +284,36 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.first_wrong_surface(document_ids bigint[], starts integer[], ends integer[], surfaces text[], OUT document_id bigint, OUT start_char integer, OUT end_char integer, OUT is_outside boolean) IS 'One of the given spans whose surface is not what its document says there, and whether it lies outside the body; nulls when all are right.';
+
+--
+-- Name: forget_batches(interval); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.forget_batches(age interval DEFAULT '30 days'::interval) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    old integer[];
+BEGIN
+    old := ARRAY(
+        SELECT b.id FROM glossator.batches b
+        WHERE b.finished_at < now() - age AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
+        ORDER BY b.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    IF cardinality(old) = 0 THEN
+        RETURN 0;
+    END IF;
+    UPDATE glossator.failures f SET batch_id = NULL WHERE f.batch_id = ANY (old);
+    UPDATE glossator.tallies t SET batch_id = NULL WHERE t.batch_id = ANY (old);
+    DELETE FROM glossator.batches b WHERE b.id = ANY (old);
+    RETURN cardinality(old);
+END
+$$;
+
+--
+-- Name: FUNCTION forget_batches(age interval); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.forget_batches(age interval) IS 'Removes the rows of batches that finished longer ago; their documents, results and counts stay. Daemons do it (housekeeping.batch-days).';
 
 --
 -- Name: locate_gold_entity(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -275,6 +378,29 @@ $$;
 COMMENT ON FUNCTION glossator.locate_gold_entity() IS 'Trigger: finds the offsets of a surface, or the surface at offsets.';
 
 --
+-- Name: open_batch(text, integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.open_batch(batch text, priority integer DEFAULT NULL::integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF priority IS NOT NULL THEN
+        PERFORM glossator.require_priority(priority);
+    END IF;
+    INSERT INTO glossator.batches AS b (name, priority) VALUES (open_batch.batch, open_batch.priority)
+    ON CONFLICT (name) DO UPDATE
+        SET closed_at = NULL, finished_at = NULL, priority = coalesce(excluded.priority, b.priority);
+END
+$$;
+
+--
+-- Name: FUNCTION open_batch(batch text, priority integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.open_batch(batch text, priority integer) IS 'Says that documents of this batch will come in several statements: it is not finished before close_batch(). Documents that come with it have this priority, or their collection''s.';
+
+--
 -- Name: pause(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -292,6 +418,20 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.pause(collection text) IS 'Daemons finish what they hold of this collection and claim no more of it.';
+
+--
+-- Name: place_in_queue(timestamp with time zone, smallint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.place_in_queue(enqueued timestamp with time zone, priority smallint) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (enqueued - ((priority)::double precision * '00:10:00'::interval));
+
+--
+-- Name: FUNCTION place_in_queue(enqueued timestamp with time zone, priority smallint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.place_in_queue(enqueued timestamp with time zone, priority smallint) IS 'spool.due: a step of priority is worth ten minutes of waiting.';
 
 --
 -- Name: promote(text, bigint); Type: FUNCTION; Schema: glossator; Owner: -
@@ -322,7 +462,7 @@ BEGIN
         INSERT INTO glossator.model_history (collection, model_id, previous_model_id)
         VALUES (promote.collection, promote.model_id, previous);
     END IF;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
     RETURN promote.model_id;
 END
 $$;
@@ -359,44 +499,93 @@ $$;
 COMMENT ON FUNCTION glossator.promote(collection text, model text) IS 'promote() by the model''s name.';
 
 --
--- Name: reannotate(text, bigint[], smallint); Type: FUNCTION; Schema: glossator; Owner: -
+-- Name: reannotate(text, bigint[], text, boolean, integer); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
-CREATE FUNCTION glossator.reannotate(collection text DEFAULT NULL::text, document_ids bigint[] DEFAULT NULL::bigint[], priority smallint DEFAULT 0) RETURNS bigint
+CREATE FUNCTION glossator.reannotate(collection text DEFAULT NULL::text, document_ids bigint[] DEFAULT NULL::bigint[], batch text DEFAULT NULL::text, outdated boolean DEFAULT false, priority integer DEFAULT 0) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF collection IS NULL AND document_ids IS NULL THEN
-        RAISE EXCEPTION 'reannotate() needs a collection or document ids'
+    IF collection IS NULL AND document_ids IS NULL AND batch IS NULL THEN
+        RAISE EXCEPTION 'reannotate() needs a collection, a batch or document ids'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.reannotate(collection => …) does all of one collection.';
     END IF;
+    PERFORM glossator.require_priority(priority);
     IF collection IS NOT NULL THEN
         PERFORM glossator.require_collection(collection);
     END IF;
+    -- Documents before spool rows, as everywhere, and none that somebody is deleting at this moment.
+    WITH chosen AS MATERIALIZED (
+        SELECT d.id, d.collection, d.batch, glossator.estimated_tokens(d.body) AS estimated_tokens
+        FROM glossator.documents d
+        WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
+            AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
+            AND (reannotate.batch IS NULL OR d.batch = reannotate.batch)
+            AND (NOT reannotate.outdated OR EXISTS (
+                SELECT FROM glossator.annotations a JOIN glossator.model_in_force f ON f.collection = d.collection
+                WHERE a.document_id = d.id AND (a.model_id <> f.model_id OR a.segmentation <> f.segmentation)))
+        ORDER BY d.id
+        FOR KEY SHARE OF d SKIP LOCKED
+    ), forgiven AS (
+        DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
+    )
     -- A document that a daemon holds now may have been claimed for another model: its lease is taken away, so that
     -- what the daemon brings is not written, and the document is claimed afresh.
-    INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, priority)
-    SELECT d.id, d.collection, glossator.estimated_tokens(d.body), reannotate.priority
-    FROM glossator.documents d
-    WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
-        AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
-    ORDER BY d.id
+    INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, batch_id, priority, due, fresh_since)
+    SELECT c.id, c.collection, c.estimated_tokens, b.id, reannotate.priority,
+        glossator.place_in_queue(now(), reannotate.priority::smallint), now()
+    FROM chosen c LEFT JOIN glossator.batches b ON b.name = c.batch
+    ORDER BY c.id
     ON CONFLICT (document_id) DO UPDATE
-        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = now(),
-            priority = greatest(s.priority, excluded.priority);
+        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = NULL, fresh_since = now(),
+            priority = greatest(s.priority, excluded.priority), due = least(s.due, excluded.due);
     GET DIAGNOSTICS changed = ROW_COUNT;
-    PERFORM pg_notify('glossator_spool', '');
+    IF changed > 0 THEN
+        PERFORM glossator.wake_daemons();
+    END IF;
     RETURN changed;
 END
 $$;
 
 --
--- Name: FUNCTION reannotate(collection text, document_ids bigint[], priority smallint); Type: COMMENT; Schema: glossator; Owner: -
+-- Name: FUNCTION reannotate(collection text, document_ids bigint[], batch text, outdated boolean, priority integer); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.reannotate(collection text, document_ids bigint[], priority smallint) IS 'Puts documents back in the spool and returns how many. Their results stay until new ones replace them.';
+COMMENT ON FUNCTION glossator.reannotate(collection text, document_ids bigint[], batch text, outdated boolean, priority integer) IS 'Puts documents back in the spool and returns how many: all that fit every filter given; outdated means annotated by another model than the one in force. Their results stay until new ones replace them. A negative priority lets new documents pass.';
+
+--
+-- Name: recount(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.recount() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Changes wait meanwhile; nobody may count while rows come and go.
+    LOCK TABLE glossator.documents, glossator.spool, glossator.failures, glossator.tallies IN SHARE ROW EXCLUSIVE MODE;
+    CREATE TEMPORARY TABLE recounted ON COMMIT DROP AS
+        SELECT collection, batch_id, sum(completed) AS completed, sum(reused) AS reused, sum(tokens) AS tokens
+        FROM glossator.tallies GROUP BY 1, 2;
+    DELETE FROM glossator.tallies;
+    INSERT INTO glossator.tallies (collection, batch_id, documents)
+    SELECT d.collection, b.id, count(*) FROM glossator.documents d LEFT JOIN glossator.batches b ON b.name = d.batch GROUP BY 1, 2;
+    INSERT INTO glossator.tallies (collection, batch_id, spooled)
+    SELECT collection, batch_id, count(*) FROM glossator.spool GROUP BY 1, 2;
+    INSERT INTO glossator.tallies (collection, batch_id, failed)
+    SELECT collection, batch_id, count(*) FROM glossator.failures GROUP BY 1, 2;
+    INSERT INTO glossator.tallies (at, collection, batch_id, completed, reused, tokens)
+    SELECT now() - interval '1 hour', collection, batch_id, completed, reused, tokens FROM recounted WHERE completed > 0;
+    DROP TABLE recounted;
+END
+$$;
+
+--
+-- Name: FUNCTION recount(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.recount() IS 'Counts documents, spool and failures anew, for the case that somebody changed glossator.tallies by hand. Holds up writers meanwhile.';
 
 --
 -- Name: refuse_document_update(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -406,7 +595,7 @@ CREATE FUNCTION glossator.refuse_document_update() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    RAISE EXCEPTION 'body, external_id and collection of document % are immutable', OLD.id
+    RAISE EXCEPTION 'body, external_id, collection and batch of document % are immutable', OLD.id
         USING ERRCODE = 'check_violation', CONSTRAINT = 'document_immutable',
             HINT = 'Delete the document and insert it with its new text; gold and results that point into the old text go with it.';
 END
@@ -502,6 +691,27 @@ $$;
 COMMENT ON FUNCTION glossator.require_collection(collection text) IS 'Raises a clear error for a collection that does not exist.';
 
 --
+-- Name: require_priority(integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.require_priority(priority integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+BEGIN
+    IF priority IS NULL OR priority NOT BETWEEN -1000 AND 1000 THEN
+        RAISE EXCEPTION 'a priority is a whole number from -1000 to 1000'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'A step is worth ten minutes of waiting; 1000 is a week.';
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION require_priority(priority integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.require_priority(priority integer) IS 'Raises a clear error for a priority out of range.';
+
+--
 -- Name: resume(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -511,7 +721,7 @@ CREATE FUNCTION glossator.resume(collection text) RETURNS void
 BEGIN
     PERFORM glossator.require_collection(collection);
     UPDATE glossator.collections c SET paused = false WHERE c.name = resume.collection;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
 END
 $$;
 
@@ -522,44 +732,90 @@ $$;
 COMMENT ON FUNCTION glossator.resume(collection text) IS 'Undoes pause().';
 
 --
--- Name: retry_failed(text, text); Type: FUNCTION; Schema: glossator; Owner: -
+-- Name: retry_failed(text, text, text, bigint[]); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
-CREATE FUNCTION glossator.retry_failed(collection text DEFAULT NULL::text, code text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION glossator.retry_failed(collection text DEFAULT NULL::text, code text DEFAULT NULL::text, batch text DEFAULT NULL::text, document_ids bigint[] DEFAULT NULL::bigint[]) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF collection IS NULL AND code IS NULL THEN
-        RAISE EXCEPTION 'retry_failed() needs a collection or a code'
+    IF collection IS NULL AND code IS NULL AND batch IS NULL AND document_ids IS NULL THEN
+        RAISE EXCEPTION 'retry_failed() needs a collection, a code, a batch or document ids'
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'SELECT code, count(*) FROM glossator.failures GROUP BY code shows what failed.';
     END IF;
     IF collection IS NOT NULL THEN
         PERFORM glossator.require_collection(collection);
     END IF;
-    WITH chosen AS (
-        DELETE FROM glossator.failures f USING glossator.documents d
-        WHERE d.id = f.document_id
-            AND (retry_failed.collection IS NULL OR d.collection = retry_failed.collection)
+    WITH chosen AS MATERIALIZED (
+        SELECT d.id, d.collection, glossator.estimated_tokens(d.body) AS estimated_tokens
+        FROM glossator.failures f JOIN glossator.documents d ON d.id = f.document_id
+        WHERE (retry_failed.collection IS NULL OR d.collection = retry_failed.collection)
             AND (retry_failed.code IS NULL OR f.code = retry_failed.code)
-        RETURNING d.id, d.collection, glossator.estimated_tokens(d.body) AS estimated_tokens
+            AND (retry_failed.batch IS NULL OR d.batch = retry_failed.batch)
+            AND (retry_failed.document_ids IS NULL OR d.id = ANY (retry_failed.document_ids))
+        ORDER BY d.id
+        FOR KEY SHARE OF d SKIP LOCKED
+    ), gone AS (
+        DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
+        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id
     )
-    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
-    SELECT c.id, c.collection, c.estimated_tokens FROM chosen c
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id)
+    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id FROM gone g
     ON CONFLICT (document_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
-    PERFORM pg_notify('glossator_spool', '');
+    IF changed > 0 THEN
+        PERFORM glossator.wake_daemons();
+    END IF;
     RETURN changed;
 END
 $$;
 
 --
--- Name: FUNCTION retry_failed(collection text, code text); Type: COMMENT; Schema: glossator; Owner: -
+-- Name: FUNCTION retry_failed(collection text, code text, batch text, document_ids bigint[]); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.retry_failed(collection text, code text) IS 'Puts failed documents back in the spool with no attempts counted, and returns how many. An empty filter is refused.';
+COMMENT ON FUNCTION glossator.retry_failed(collection text, code text, batch text, document_ids bigint[]) IS 'Puts failed documents back in the spool with no attempts counted, and returns how many: all that fit every filter given. An empty filter is refused.';
+
+--
+-- Name: roll_up_tallies(integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.roll_up_tallies(minimum_rows integer DEFAULT 100) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    merged bigint;
+BEGIN
+    -- What was completed within the last two minutes stays as it is: documents/s is read from it.
+    WITH old AS MATERIALIZED (
+        SELECT t.ctid FROM glossator.tallies t
+        WHERE t.completed = 0 OR t.at < now() - interval '2 minutes'
+        LIMIT 50000 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM glossator.tallies t USING old
+        WHERE t.ctid = old.ctid AND (SELECT count(*) FROM old) >= minimum_rows
+        RETURNING t.*
+    ), kept AS (
+        INSERT INTO glossator.tallies (collection, batch_id, at, documents, spooled, failed, completed, reused, tokens)
+        SELECT g.collection, g.batch_id, max(g.at), sum(g.documents), sum(g.spooled), sum(g.failed), sum(g.completed),
+            sum(g.reused), sum(g.tokens)
+        FROM gone g GROUP BY 1, 2
+        -- A group of which nothing is left leaves no row.
+        HAVING sum(g.documents) <> 0 OR sum(g.spooled) <> 0 OR sum(g.failed) <> 0 OR sum(g.completed) <> 0
+    )
+    SELECT count(*) INTO merged FROM gone;
+    RETURN merged;
+END
+$$;
+
+--
+-- Name: FUNCTION roll_up_tallies(minimum_rows integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.roll_up_tallies(minimum_rows integer) IS 'Replaces old rows of glossator.tallies by their sums, unless there are fewer than minimum_rows; daemons do it every few seconds. Several may run at once.';
 
 --
 -- Name: rollback(text); Type: FUNCTION; Schema: glossator; Owner: -
@@ -592,7 +848,7 @@ BEGIN
         UPDATE glossator.collections c SET model_id = restored WHERE c.name = rollback.collection;
     END IF;
     UPDATE glossator.model_history h SET rolled_back_at = now() WHERE h.id = latest.id;
-    PERFORM pg_notify('glossator_spool', '');
+    PERFORM glossator.wake_daemons();
     RETURN coalesce(restored, (SELECT id FROM glossator.models WHERE is_default));
 END
 $$;
@@ -604,6 +860,37 @@ $$;
 COMMENT ON FUNCTION glossator.rollback(collection text) IS 'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again.';
 
 --
+-- Name: set_priority(text, integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.set_priority(collection text, priority integer) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    PERFORM glossator.require_collection(collection);
+    PERFORM glossator.require_priority(priority);
+    UPDATE glossator.collections c SET priority = set_priority.priority WHERE c.name = set_priority.collection;
+    -- Each keeps the time for which it has waited. What a daemon holds or another claims at this moment needs no place.
+    UPDATE glossator.spool s
+    SET priority = set_priority.priority, due = s.due + (s.priority - set_priority.priority) * interval '10 minutes'
+    WHERE s.document_id IN (
+        SELECT w.document_id FROM glossator.spool w
+        WHERE w.collection = set_priority.collection AND w.lease IS NULL AND w.priority <> set_priority.priority
+        FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+
+--
+-- Name: FUNCTION set_priority(collection text, priority integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.set_priority(collection text, priority integer) IS 'The priority of a collection''s documents, those that wait included; returns how many of these moved. A step is ten minutes'' lead: 6 lets a document overtake all that came within the hour before it.';
+
+--
 -- Name: spool_new_documents(); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -611,11 +898,23 @@ CREATE FUNCTION glossator.spool_new_documents() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+    names CONSTANT text[] := ARRAY(SELECT DISTINCT n.batch FROM new_documents n WHERE n.batch IS NOT NULL ORDER BY 1);
 BEGIN
-    INSERT INTO glossator.spool (document_id, collection, estimated_tokens)
-    SELECT id, collection, glossator.estimated_tokens(body) FROM new_documents;
+    IF cardinality(names) > 0 THEN
+        INSERT INTO glossator.batches (name, closed_at) SELECT n, now() FROM unnest(names) AS n ON CONFLICT (name) DO NOTHING;
+        UPDATE glossator.batches b SET finished_at = NULL WHERE b.name = ANY (names) AND b.finished_at IS NOT NULL;
+        -- Held until the commit: nobody may find the batch empty, and finish it, while these rows are on their way.
+        PERFORM FROM glossator.batches b WHERE b.name = ANY (names) ORDER BY b.name FOR SHARE;
+    END IF;
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id, priority, due)
+    SELECT n.id, n.collection, glossator.estimated_tokens(n.body), b.id, p.priority, glossator.place_in_queue(now(), p.priority)
+    FROM new_documents n
+    JOIN glossator.collections c ON c.name = n.collection
+    LEFT JOIN glossator.batches b ON b.name = n.batch
+    CROSS JOIN LATERAL (SELECT coalesce(b.priority, c.priority)) AS p (priority);
     IF FOUND THEN
-        PERFORM pg_notify('glossator_spool', '');
+        PERFORM glossator.wake_daemons();
     END IF;
     RETURN NULL;
 END
@@ -685,6 +984,132 @@ $$;
 COMMENT ON FUNCTION glossator.surfaces(body text, starts integer[], ends integer[]) IS 'The pieces of a text between code points starts[i] and ends[i], in one walk; null for a span that does not lie inside the text.';
 
 --
+-- Name: tally_documents(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.tally_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO glossator.tallies (collection, batch_id, documents)
+    SELECT c.collection, b.id, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END
+    FROM changed c LEFT JOIN glossator.batches b ON b.name = c.batch
+    GROUP BY 1, 2;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION tally_documents(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.tally_documents() IS 'Trigger: counts documents that come and go.';
+
+--
+-- Name: tally_failures(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.tally_failures() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO glossator.tallies (collection, batch_id, failed)
+    SELECT c.collection, c.batch_id, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END FROM changed c GROUP BY 1, 2;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION tally_failures(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.tally_failures() IS 'Trigger: counts documents that are given up and taken up again.';
+
+--
+-- Name: tally_spool(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.tally_spool() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO glossator.tallies (collection, batch_id, spooled)
+    SELECT c.collection, c.batch_id, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END FROM changed c GROUP BY 1, 2;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION tally_spool(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.tally_spool() IS 'Trigger: counts documents that begin and cease to wait.';
+
+--
+-- Name: tally_truncate(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.tally_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO glossator.tallies (collection, batch_id, documents, spooled, failed)
+    SELECT t.collection, t.batch_id,
+        CASE TG_TABLE_NAME WHEN 'documents' THEN -sum(t.documents) ELSE 0 END,
+        CASE TG_TABLE_NAME WHEN 'spool' THEN -sum(t.spooled) ELSE 0 END,
+        CASE TG_TABLE_NAME WHEN 'failures' THEN -sum(t.failed) ELSE 0 END
+    FROM glossator.tallies t GROUP BY 1, 2;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION tally_truncate(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.tally_truncate() IS 'Trigger: nothing is left of what was counted.';
+
+--
+-- Name: text_key(text, bytea); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.text_key(collection text, body_sha256 bytea) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN hashtextextended((collection || encode(body_sha256, 'hex'::text)), (0)::bigint);
+
+--
+-- Name: FUNCTION text_key(collection text, body_sha256 bytea); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.text_key(collection text, body_sha256 bytea) IS 'Eight bytes that are the same for the same text in the same collection: a small index finds texts that were seen before.';
+
+--
+-- Name: wake_daemons(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.wake_daemons() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Commits that notify wait for each other: who inserts single rows at a high rate switches it off for a role, a
+    -- database or a session, and daemons find the rows by polling.
+    IF coalesce(current_setting('glossator.notify', true), '') <> 'off' THEN
+        PERFORM pg_notify('glossator_spool', '');
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION wake_daemons(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.wake_daemons() IS 'Tells idle daemons that there is work; nothing after SET glossator.notify = off.';
+
+--
 -- Name: annotations; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -692,11 +1117,14 @@ CREATE TABLE glossator.annotations (
     document_id bigint NOT NULL,
     model_id bigint NOT NULL,
     daemon_id bigint,
+    copied_from bigint,
+    completed_at timestamp with time zone DEFAULT now() NOT NULL,
     token_count integer NOT NULL,
     window_count integer NOT NULL,
     segment_count integer NOT NULL,
-    completed_at timestamp with time zone DEFAULT now() NOT NULL,
+    segmentation text NOT NULL,
     CONSTRAINT annotations_segment_count_check CHECK ((segment_count > 0)),
+    CONSTRAINT annotations_segmentation_check CHECK ((segmentation = ANY (ARRAY['document'::text, 'sentence'::text]))),
     CONSTRAINT annotations_token_count_check CHECK ((token_count >= 0)),
     CONSTRAINT annotations_window_count_check CHECK ((window_count > 0))
 );
@@ -726,6 +1154,18 @@ COMMENT ON COLUMN glossator.annotations.model_id IS 'The model that made all of 
 COMMENT ON COLUMN glossator.annotations.daemon_id IS 'The daemon that wrote them (its row may be gone).';
 
 --
+-- Name: COLUMN annotations.copied_from; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.copied_from IS 'The document with the same text whose results were used instead of computing them again; null when these were computed.';
+
+--
+-- Name: COLUMN annotations.completed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written.';
+
+--
 -- Name: COLUMN annotations.token_count; Type: COMMENT; Schema: glossator; Owner: -
 --
 
@@ -744,10 +1184,10 @@ COMMENT ON COLUMN glossator.annotations.window_count IS 'Encoder windows read; 1
 COMMENT ON COLUMN glossator.annotations.segment_count IS 'Segments labelled and embedded.';
 
 --
--- Name: COLUMN annotations.completed_at; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN annotations.segmentation; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written; throughput is counted along this column.';
+COMMENT ON COLUMN glossator.annotations.segmentation IS 'What was labelled and embedded: the whole document or each of its sentences.';
 
 --
 -- Name: backbones; Type: TABLE; Schema: glossator; Owner: -
@@ -826,6 +1266,371 @@ COMMENT ON COLUMN glossator.backbones.files IS 'Relative names of the files that
 COMMENT ON COLUMN glossator.backbones.imported_at IS 'When it was registered.';
 
 --
+-- Name: batches; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.batches (
+    id integer NOT NULL,
+    name text NOT NULL,
+    priority smallint,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT batches_name_check CHECK (((name <> ''::text) AND (octet_length(name) <= 200))),
+    CONSTRAINT batches_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
+    CONSTRAINT only_closed_batches_finish CHECK (((finished_at IS NULL) OR (closed_at IS NOT NULL)))
+);
+
+--
+-- Name: TABLE batches; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.batches IS 'What one import, or one INSERT that names it in documents.batch, brings. When none of its documents waits any more, its name is notified on the channel glossator_batches, once.';
+
+--
+-- Name: COLUMN batches.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.id IS 'Short for the name, in spool, failures and tallies.';
+
+--
+-- Name: COLUMN batches.name; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.name IS 'What documents name.';
+
+--
+-- Name: COLUMN batches.priority; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.priority IS 'Of its documents; null means the collection''s.';
+
+--
+-- Name: COLUMN batches.opened_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.opened_at IS 'When it was first named.';
+
+--
+-- Name: COLUMN batches.closed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.closed_at IS 'Since when no more documents are expected: null between open_batch() and close_batch(). A batch that an INSERT names without opening it is complete at the commit.';
+
+--
+-- Name: COLUMN batches.finished_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batches.finished_at IS 'When the last of its documents was annotated or given up; null before. More documents reopen it.';
+
+--
+-- Name: spool; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.spool (
+    document_id bigint NOT NULL,
+    due timestamp with time zone DEFAULT now() NOT NULL,
+    lease bigint,
+    daemon_id bigint,
+    deadline timestamp with time zone,
+    run_after timestamp with time zone,
+    fresh_since timestamp with time zone,
+    estimated_tokens integer NOT NULL,
+    batch_id integer,
+    priority smallint DEFAULT 0 NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    collection text NOT NULL,
+    CONSTRAINT ready_or_leased CHECK ((((lease IS NULL) AND (daemon_id IS NULL) AND (deadline IS NULL)) OR ((lease IS NOT NULL) AND (daemon_id IS NOT NULL) AND (deadline IS NOT NULL) AND (run_after IS NULL) AND (attempts > 0)))),
+    CONSTRAINT spool_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT spool_estimated_tokens_check CHECK ((estimated_tokens > 0)),
+    CONSTRAINT spool_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='10000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000', autovacuum_vacuum_cost_delay='0');
+
+--
+-- Name: TABLE spool; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.spool IS 'The queue: one narrow row a document that waits (lease null) or is being annotated (leased). Deleted in the transaction that writes the results.';
+
+--
+-- Name: COLUMN spool.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.document_id IS 'The document that waits.';
+
+--
+-- Name: COLUMN spool.due; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.due IS 'Its place in the queue: when it came, ten minutes earlier for each step of priority. All rows age alike, so the order never has to be computed again, and whatever waits is overtaken for a bounded time only.';
+
+--
+-- Name: COLUMN spool.lease; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.lease IS 'Fencing token of the claim that holds it; null is ready.';
+
+--
+-- Name: COLUMN spool.daemon_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.daemon_id IS 'Who holds it; null is ready. No foreign key: its check would lock the daemon''s row at every claim, and a lease of an unknown daemon is taken back anyhow.';
+
+--
+-- Name: COLUMN spool.deadline; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.deadline IS 'When it is taken back even from a daemon that still beats; null is ready.';
+
+--
+-- Name: COLUMN spool.run_after; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.run_after IS 'Not claimed before, after a failed attempt; null is at once.';
+
+--
+-- Name: COLUMN spool.fresh_since; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.fresh_since IS 'Results of the same text are reused only when they were made after this, because somebody asked for new ones; null: any.';
+
+--
+-- Name: COLUMN spool.estimated_tokens; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.estimated_tokens IS 'Word pieces, guessed from the body''s length: claims are cut by a token budget.';
+
+--
+-- Name: COLUMN spool.batch_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.batch_id IS 'The batch it came with; null when it named none.';
+
+--
+-- Name: COLUMN spool.priority; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.priority IS 'Higher goes first, by ten minutes a step; already counted in due.';
+
+--
+-- Name: COLUMN spool.attempts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.attempts IS 'Claims that were not handed back. More than none: claimed alone, so that a text that kills a daemon takes no other with it.';
+
+--
+-- Name: COLUMN spool.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.spool.collection IS 'The document''s, repeated here so that a claim reads one index.';
+
+--
+-- Name: tallies; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.tallies (
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    documents bigint DEFAULT 0 NOT NULL,
+    spooled bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    completed bigint DEFAULT 0 NOT NULL,
+    reused bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    batch_id integer,
+    collection text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='20000', autovacuum_vacuum_cost_delay='0');
+
+--
+-- Name: TABLE tallies; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.tallies IS 'What changed, one row a statement and group; only sums mean anything. glossator.progress reads it.';
+
+--
+-- Name: COLUMN tallies.at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.at IS 'When the change was made; for rolled-up rows the latest of them.';
+
+--
+-- Name: COLUMN tallies.documents; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.documents IS 'Documents inserted, less those deleted.';
+
+--
+-- Name: COLUMN tallies.spooled; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.spooled IS 'Rows that came into the spool, less those that left it.';
+
+--
+-- Name: COLUMN tallies.failed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.failed IS 'Rows that came into failures, less those that left it.';
+
+--
+-- Name: COLUMN tallies.completed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.completed IS 'Documents whose results were written; one that is annotated twice counts twice.';
+
+--
+-- Name: COLUMN tallies.reused; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.reused IS 'Those of them whose results were taken from the same text.';
+
+--
+-- Name: COLUMN tallies.tokens; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.tokens IS 'Word pieces that were encoded for them.';
+
+--
+-- Name: COLUMN tallies.batch_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.batch_id IS 'The batch; null for documents without one, and for batches that were forgotten.';
+
+--
+-- Name: COLUMN tallies.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.tallies.collection IS 'The collection.';
+
+--
+-- Name: batch_progress; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.batch_progress AS
+ SELECT b.name AS batch,
+    COALESCE(t.documents, (0)::bigint) AS total,
+    (COALESCE(t.spooled, (0)::bigint) - COALESCE(r.running, (0)::bigint)) AS queued,
+    COALESCE(r.running, (0)::bigint) AS running,
+    COALESCE(((t.documents - t.spooled) - t.failed), (0)::bigint) AS done,
+    COALESCE(t.failed, (0)::bigint) AS failed,
+    COALESCE(t.reused, (0)::bigint) AS reused,
+    COALESCE(t.rate, (0)::double precision) AS documents_per_second,
+        CASE
+            WHEN (COALESCE(t.spooled, (0)::bigint) = 0) THEN '00:00:00'::interval
+            WHEN (t.rate > (0)::double precision) THEN make_interval(secs => ceil(((t.spooled)::double precision / t.rate)))
+            ELSE NULL::interval
+        END AS eta,
+    b.opened_at,
+    b.closed_at,
+    b.finished_at
+   FROM ((glossator.batches b
+     LEFT JOIN ( SELECT s.batch_id,
+            (sum(s.documents))::bigint AS documents,
+            (sum(s.spooled))::bigint AS spooled,
+            (sum(s.failed))::bigint AS failed,
+            (sum(s.reused))::bigint AS reused,
+            ((sum(s.completed) FILTER (WHERE (s.at > (now() - '00:01:00'::interval))) / GREATEST((1)::numeric, LEAST((60)::numeric, EXTRACT(epoch FROM (now() - min(s.at) FILTER (WHERE ((s.completed > 0) AND (s.at > (now() - '00:01:00'::interval))))))))))::double precision AS rate
+           FROM glossator.tallies s
+          WHERE (s.batch_id IS NOT NULL)
+          GROUP BY s.batch_id) t ON ((t.batch_id = b.id)))
+     LEFT JOIN ( SELECT s.batch_id,
+            count(*) AS running
+           FROM glossator.spool s
+          WHERE ((s.lease IS NOT NULL) AND (s.batch_id IS NOT NULL))
+          GROUP BY s.batch_id) r ON ((r.batch_id = b.id)));
+
+--
+-- Name: VIEW batch_progress; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.batch_progress IS 'How far each batch is; columns as in glossator.progress.';
+
+--
+-- Name: COLUMN batch_progress.batch; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.batch IS 'The batch''s name.';
+
+--
+-- Name: COLUMN batch_progress.total; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.total IS 'Its documents.';
+
+--
+-- Name: COLUMN batch_progress.queued; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.queued IS 'Waiting in the spool.';
+
+--
+-- Name: COLUMN batch_progress.running; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.running IS 'Held by a daemon now.';
+
+--
+-- Name: COLUMN batch_progress.done; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.done IS 'Annotated, with nothing left to do.';
+
+--
+-- Name: COLUMN batch_progress.failed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.failed IS 'Given up.';
+
+--
+-- Name: COLUMN batch_progress.reused; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.reused IS 'How often the results of the same text were used instead of computing them again.';
+
+--
+-- Name: COLUMN batch_progress.documents_per_second; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.documents_per_second IS 'Within the last minute, all daemons together.';
+
+--
+-- Name: COLUMN batch_progress.eta; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.eta IS 'When the last document is done at this rate; null while nothing is being done.';
+
+--
+-- Name: COLUMN batch_progress.opened_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.opened_at IS 'When it was first named.';
+
+--
+-- Name: COLUMN batch_progress.closed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.closed_at IS 'Since when no more documents are expected.';
+
+--
+-- Name: COLUMN batch_progress.finished_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.batch_progress.finished_at IS 'When its last document was annotated or given up.';
+
+--
+-- Name: batches_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.batches ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.batches_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: collections; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -834,8 +1639,10 @@ CREATE TABLE glossator.collections (
     model_id bigint,
     segmentation text DEFAULT 'document'::text NOT NULL,
     paused boolean DEFAULT false NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT collections_name_check CHECK (((name <> ''::text) AND (octet_length(name) <= 200))),
+    CONSTRAINT collections_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
     CONSTRAINT collections_segmentation_check CHECK ((segmentation = ANY (ARRAY['document'::text, 'sentence'::text])))
 );
 
@@ -870,6 +1677,12 @@ COMMENT ON COLUMN glossator.collections.segmentation IS 'What is classified and 
 COMMENT ON COLUMN glossator.collections.paused IS 'No daemon claims from a paused collection.';
 
 --
+-- Name: COLUMN collections.priority; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.collections.priority IS 'Of documents that arrive from now on; set_priority() moves those that wait as well. One step is ten minutes'' lead.';
+
+--
 -- Name: COLUMN collections.created_at; Type: COMMENT; Schema: glossator; Owner: -
 --
 
@@ -886,7 +1699,9 @@ CREATE TABLE glossator.daemons (
     version text NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     beat_at timestamp with time zone DEFAULT now() NOT NULL,
-    stopped_at timestamp with time zone
+    stopped_at timestamp with time zone,
+    state text DEFAULT 'starting'::text NOT NULL,
+    models bigint[] DEFAULT '{}'::bigint[] NOT NULL
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200');
 
@@ -894,7 +1709,7 @@ WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_thr
 -- Name: TABLE daemons; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON TABLE glossator.daemons IS 'One row a daemon that ever started. Documents held by a daemon that has not beaten for 60 s are given to others.';
+COMMENT ON TABLE glossator.daemons IS 'One row a daemon that ever started. Documents held by a daemon that has not beaten for 45 s are given to others.';
 
 --
 -- Name: COLUMN daemons.id; Type: COMMENT; Schema: glossator; Owner: -
@@ -939,6 +1754,18 @@ COMMENT ON COLUMN glossator.daemons.beat_at IS 'Last sign of life. Not indexed, 
 COMMENT ON COLUMN glossator.daemons.stopped_at IS 'When it said goodbye; null while it runs or when it died.';
 
 --
+-- Name: COLUMN daemons.state; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.state IS 'What it said of itself with its last beat: working, idle, or why it pauses.';
+
+--
+-- Name: COLUMN daemons.models; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.models IS 'Models that it has in memory.';
+
+--
 -- Name: daemons_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
 --
 
@@ -962,7 +1789,9 @@ CREATE TABLE glossator.documents (
     body text NOT NULL,
     body_sha256 bytea GENERATED ALWAYS AS (glossator.body_sha256(body)) STORED NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    batch text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT documents_batch_check CHECK (((batch <> ''::text) AND (octet_length(batch) <= 200))),
     CONSTRAINT documents_external_id_check CHECK (((external_id <> ''::text) AND (octet_length(external_id) <= 1024))),
     CONSTRAINT documents_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text))
 );
@@ -1008,6 +1837,12 @@ COMMENT ON COLUMN glossator.documents.body_sha256 IS 'sha256 of the body''s UTF-
 --
 
 COMMENT ON COLUMN glossator.documents.metadata IS 'Anything of yours, a JSON object. May change.';
+
+--
+-- Name: COLUMN documents.batch; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.batch IS 'What it came with: a name of your choice for one load, followed in glossator.batch_progress.';
 
 --
 -- Name: COLUMN documents.created_at; Type: COMMENT; Schema: glossator; Owner: -
@@ -1246,7 +2081,10 @@ COMMENT ON COLUMN glossator.entities.surface IS 'substr(body, start_char + 1, en
 
 CREATE TABLE glossator.failures (
     document_id bigint NOT NULL,
+    batch_id integer,
     attempts smallint NOT NULL,
+    collection text NOT NULL,
+    class text NOT NULL,
     code text NOT NULL,
     message text NOT NULL,
     hint text,
@@ -1268,10 +2106,28 @@ COMMENT ON TABLE glossator.failures IS 'Documents that were given up, with the r
 COMMENT ON COLUMN glossator.failures.document_id IS 'The document.';
 
 --
+-- Name: COLUMN failures.batch_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.batch_id IS 'The batch it came with.';
+
+--
 -- Name: COLUMN failures.attempts; Type: COMMENT; Schema: glossator; Owner: -
 --
 
 COMMENT ON COLUMN glossator.failures.attempts IS 'How often it was tried.';
+
+--
+-- Name: COLUMN failures.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.collection IS 'The document''s, repeated here because a deleted document''s failure is still to be counted.';
+
+--
+-- Name: COLUMN failures.class; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.class IS 'Whose fault: document, or defect (ours).';
 
 --
 -- Name: COLUMN failures.code; Type: COMMENT; Schema: glossator; Owner: -
@@ -2084,120 +2940,49 @@ ALTER TABLE glossator.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
--- Name: spool; Type: TABLE; Schema: glossator; Owner: -
---
-
-CREATE TABLE glossator.spool (
-    document_id bigint NOT NULL,
-    lease bigint,
-    daemon_id bigint,
-    deadline timestamp with time zone,
-    run_after timestamp with time zone DEFAULT now() NOT NULL,
-    estimated_tokens integer NOT NULL,
-    priority smallint DEFAULT 0 NOT NULL,
-    attempts smallint DEFAULT 0 NOT NULL,
-    collection text NOT NULL,
-    CONSTRAINT ready_or_leased CHECK ((((lease IS NULL) AND (daemon_id IS NULL) AND (deadline IS NULL)) OR ((lease IS NOT NULL) AND (daemon_id IS NOT NULL) AND (deadline IS NOT NULL) AND (attempts > 0)))),
-    CONSTRAINT spool_attempts_check CHECK ((attempts >= 0)),
-    CONSTRAINT spool_estimated_tokens_check CHECK ((estimated_tokens > 0))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='10000', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000', autovacuum_vacuum_cost_delay='0');
-
---
--- Name: TABLE spool; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON TABLE glossator.spool IS 'The queue: one narrow row a document that waits (lease null) or is being annotated (leased). Deleted in the transaction that writes the results.';
-
---
--- Name: COLUMN spool.document_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.document_id IS 'The document that waits.';
-
---
--- Name: COLUMN spool.lease; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.lease IS 'Fencing token of the claim that holds it; null is ready.';
-
---
--- Name: COLUMN spool.daemon_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.daemon_id IS 'Who holds it; null is ready. No foreign key: its check would lock the daemon''s row at every claim, and a lease of an unknown daemon is taken back anyhow.';
-
---
--- Name: COLUMN spool.deadline; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.deadline IS 'When it is taken back even from a daemon that still beats; null is ready.';
-
---
--- Name: COLUMN spool.run_after; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.run_after IS 'Not claimed before; later than now after a failed attempt.';
-
---
--- Name: COLUMN spool.estimated_tokens; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.estimated_tokens IS 'Word pieces, guessed from the body''s length: claims are cut by a token budget.';
-
---
--- Name: COLUMN spool.priority; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.priority IS 'Higher goes first.';
-
---
--- Name: COLUMN spool.attempts; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.attempts IS 'Claims that were not handed back. More than none: claimed alone, so that a text that kills a daemon takes no other with it.';
-
---
--- Name: COLUMN spool.collection; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.spool.collection IS 'The document''s, repeated here so that a claim reads one index.';
-
---
 -- Name: progress; Type: VIEW; Schema: glossator; Owner: -
 --
 
 CREATE VIEW glossator.progress AS
  SELECT c.name AS collection,
-    COALESCE(d.n, (0)::bigint) AS total,
-    COALESCE(s.queued, (0)::bigint) AS queued,
-    COALESCE(s.running, (0)::bigint) AS running,
-    (((COALESCE(d.n, (0)::bigint) - COALESCE(s.queued, (0)::bigint)) - COALESCE(s.running, (0)::bigint)) - COALESCE(f.n, (0)::bigint)) AS done,
-    COALESCE(f.n, (0)::bigint) AS failed
+    COALESCE(t.documents, (0)::bigint) AS total,
+    (COALESCE(t.spooled, (0)::bigint) - COALESCE(r.running, (0)::bigint)) AS queued,
+    COALESCE(r.running, (0)::bigint) AS running,
+    COALESCE(((t.documents - t.spooled) - t.failed), (0)::bigint) AS done,
+    COALESCE(t.failed, (0)::bigint) AS failed,
+    COALESCE(t.reused, (0)::bigint) AS reused,
+    COALESCE(t.rate, (0)::double precision) AS documents_per_second,
+        CASE
+            WHEN (COALESCE(t.spooled, (0)::bigint) = 0) THEN '00:00:00'::interval
+            WHEN (t.rate > (0)::double precision) THEN make_interval(secs => ceil(((t.spooled)::double precision / t.rate)))
+            ELSE NULL::interval
+        END AS eta,
+    (now() - next.enqueued) AS oldest
    FROM (((glossator.collections c
-     LEFT JOIN ( SELECT documents.collection,
-            count(*) AS n
-           FROM glossator.documents
-          GROUP BY documents.collection) d ON ((d.collection = c.name)))
-     LEFT JOIN ( SELECT spool.collection,
-            count(*) FILTER (WHERE (spool.lease IS NULL)) AS queued,
-            count(*) FILTER (WHERE (spool.lease IS NOT NULL)) AS running
-           FROM glossator.spool
-          GROUP BY spool.collection) s ON ((s.collection = c.name)))
-     LEFT JOIN ( SELECT d_1.collection,
-            count(*) AS n
-           FROM (glossator.failures f_1
-             JOIN glossator.documents d_1 ON ((d_1.id = f_1.document_id)))
-          WHERE (NOT (EXISTS ( SELECT
-                   FROM glossator.spool s_1
-                  WHERE (s_1.document_id = f_1.document_id))))
-          GROUP BY d_1.collection) f ON ((f.collection = c.name)));
+     LEFT JOIN ( SELECT s.collection,
+            (sum(s.documents))::bigint AS documents,
+            (sum(s.spooled))::bigint AS spooled,
+            (sum(s.failed))::bigint AS failed,
+            (sum(s.reused))::bigint AS reused,
+            ((sum(s.completed) FILTER (WHERE (s.at > (now() - '00:01:00'::interval))) / GREATEST((1)::numeric, LEAST((60)::numeric, EXTRACT(epoch FROM (now() - min(s.at) FILTER (WHERE ((s.completed > 0) AND (s.at > (now() - '00:01:00'::interval))))))))))::double precision AS rate
+           FROM glossator.tallies s
+          GROUP BY s.collection) t ON ((t.collection = c.name)))
+     LEFT JOIN ( SELECT s.collection,
+            count(*) AS running
+           FROM glossator.spool s
+          WHERE (s.lease IS NOT NULL)
+          GROUP BY s.collection) r ON ((r.collection = c.name)))
+     LEFT JOIN LATERAL ( SELECT (s.due + ((s.priority)::double precision * '00:10:00'::interval)) AS enqueued
+           FROM glossator.spool s
+          WHERE ((s.collection = c.name) AND (s.lease IS NULL))
+          ORDER BY s.due, s.document_id
+         LIMIT 1) next ON (true));
 
 --
 -- Name: VIEW progress; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON VIEW glossator.progress IS 'How far each collection is. Every document is in exactly one of queued, running, done and failed.';
+COMMENT ON VIEW glossator.progress IS 'How far each collection is. Every document is in exactly one of queued, running, done and failed. Cheap: nothing is counted.';
 
 --
 -- Name: COLUMN progress.collection; Type: COMMENT; Schema: glossator; Owner: -
@@ -2234,6 +3019,192 @@ COMMENT ON COLUMN glossator.progress.done IS 'Annotated, with nothing left to do
 --
 
 COMMENT ON COLUMN glossator.progress.failed IS 'Given up; glossator.failures says why.';
+
+--
+-- Name: COLUMN progress.reused; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.reused IS 'How often the results of the same text were used instead of computing them again.';
+
+--
+-- Name: COLUMN progress.documents_per_second; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.documents_per_second IS 'Within the last minute, all daemons together.';
+
+--
+-- Name: COLUMN progress.eta; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.eta IS 'When the last document is done at this rate; null while nothing is being done.';
+
+--
+-- Name: COLUMN progress.oldest; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.progress.oldest IS 'For how long the document that is next has been waiting; null when none waits.';
+
+--
+-- Name: queue_health; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.queue_health AS
+ SELECT (( SELECT COALESCE(sum(p.queued), (0)::numeric) AS "coalesce"
+           FROM glossator.progress p))::bigint AS queued,
+    (( SELECT COALESCE(sum(p.running), (0)::numeric) AS "coalesce"
+           FROM glossator.progress p))::bigint AS running,
+    ( SELECT max(p.oldest) AS max
+           FROM (glossator.progress p
+             JOIN glossator.model_in_force f USING (collection))
+          WHERE ((NOT f.paused) AND (f.model_id IS NOT NULL))) AS oldest_ready,
+    ( SELECT count(*) AS count
+           FROM glossator.failures) AS failed,
+    ( SELECT count(*) AS count
+           FROM glossator.daemons d
+          WHERE ((d.stopped_at IS NULL) AND (d.beat_at > (now() - '00:00:45'::interval)))) AS daemons,
+    ( SELECT count(*) AS count
+           FROM glossator.daemons d
+          WHERE ((d.stopped_at IS NULL) AND (d.beat_at <= (now() - '00:00:45'::interval)) AND (d.beat_at > (now() - '1 day'::interval)))) AS silent_daemons,
+    ( SELECT COALESCE(array_agg(DISTINCT m.name ORDER BY m.name), '{}'::text[]) AS "coalesce"
+           FROM (glossator.daemons d
+             JOIN glossator.models m ON ((m.id = ANY (d.models))))
+          WHERE ((d.stopped_at IS NULL) AND (d.beat_at > (now() - '00:00:45'::interval)))) AS models,
+    ( SELECT COALESCE(array_agg(DISTINCT d.state ORDER BY d.state), '{}'::text[]) AS "coalesce"
+           FROM glossator.daemons d
+          WHERE ((d.stopped_at IS NULL) AND (d.beat_at > (now() - '00:00:45'::interval)))) AS states,
+    spool.n_live_tup AS live_tuples,
+    spool.n_dead_tup AS dead_tuples,
+    GREATEST(spool.last_vacuum, spool.last_autovacuum) AS last_vacuum,
+    pg_total_relation_size('glossator.spool'::regclass) AS spool_bytes,
+    ( SELECT count(*) AS count
+           FROM glossator.tallies) AS tallies,
+    oldest.transaction AS oldest_transaction,
+    oldest.pid AS oldest_transaction_pid,
+    ( SELECT max(age(h.xmin)) AS max
+           FROM ( SELECT a.backend_xmin AS xmin
+                   FROM pg_stat_activity a
+                  WHERE (a.backend_xmin IS NOT NULL)
+                UNION ALL
+                 SELECT r.xmin
+                   FROM pg_replication_slots r
+                  WHERE (r.xmin IS NOT NULL)
+                UNION ALL
+                 SELECT r.catalog_xmin
+                   FROM pg_replication_slots r
+                  WHERE (r.catalog_xmin IS NOT NULL)
+                UNION ALL
+                 SELECT p.transaction
+                   FROM pg_prepared_xacts p) h) AS held_transactions
+   FROM (pg_stat_all_tables spool
+     LEFT JOIN LATERAL ( SELECT (now() - a.xact_start) AS transaction,
+            a.pid
+           FROM pg_stat_activity a
+          WHERE ((a.xact_start IS NOT NULL) AND (a.pid <> pg_backend_pid()) AND (a.backend_type = 'client backend'::text) AND (a.datname = current_database()))
+          ORDER BY a.xact_start
+         LIMIT 1) oldest ON (true))
+  WHERE (spool.relid = ('glossator.spool'::regclass)::oid);
+
+--
+-- Name: VIEW queue_health; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.queue_health IS 'One row: what waits, who works, and what keeps the database from cleaning up behind them.';
+
+--
+-- Name: COLUMN queue_health.queued; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.queued IS 'Documents that wait.';
+
+--
+-- Name: COLUMN queue_health.running; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.running IS 'Documents that daemons hold.';
+
+--
+-- Name: COLUMN queue_health.oldest_ready; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.oldest_ready IS 'For how long the next document of a collection that may run has been waiting; null when none does.';
+
+--
+-- Name: COLUMN queue_health.failed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.failed IS 'Documents that were given up.';
+
+--
+-- Name: COLUMN queue_health.daemons; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.daemons IS 'Daemons that beat.';
+
+--
+-- Name: COLUMN queue_health.silent_daemons; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.silent_daemons IS 'Daemons that ended within a day without saying goodbye.';
+
+--
+-- Name: COLUMN queue_health.models; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.models IS 'Models that daemons have in memory.';
+
+--
+-- Name: COLUMN queue_health.states; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.states IS 'What daemons say of themselves: working, idle, paused and why.';
+
+--
+-- Name: COLUMN queue_health.live_tuples; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.live_tuples IS 'Rows of the spool, by the server''s statistics.';
+
+--
+-- Name: COLUMN queue_health.dead_tuples; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.dead_tuples IS 'Rows of the spool that died and were not vacuumed yet. Tens of thousands: something holds them.';
+
+--
+-- Name: COLUMN queue_health.last_vacuum; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.last_vacuum IS 'When the spool was vacuumed last.';
+
+--
+-- Name: COLUMN queue_health.spool_bytes; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.spool_bytes IS 'Bytes of the spool with its indexes.';
+
+--
+-- Name: COLUMN queue_health.tallies; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.tallies IS 'Rows that glossator.progress has to add up.';
+
+--
+-- Name: COLUMN queue_health.oldest_transaction; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.oldest_transaction IS 'Age of the oldest transaction of this database; long ones keep dead rows. Needs pg_monitor to see those of other roles.';
+
+--
+-- Name: COLUMN queue_health.oldest_transaction_pid; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.oldest_transaction_pid IS 'Its server process: SELECT pg_terminate_backend(pid) ends it.';
+
+--
+-- Name: COLUMN queue_health.held_transactions; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.queue_health.held_transactions IS 'How many transactions began since the oldest snapshot that anybody holds, replication slots and prepared transactions included.';
 
 --
 -- Name: schema_migrations; Type: TABLE; Schema: glossator; Owner: -
@@ -2427,6 +3398,20 @@ ALTER TABLE ONLY glossator.backbones
     ADD CONSTRAINT backbones_pkey PRIMARY KEY (sha256);
 
 --
+-- Name: batches batches_name_key; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.batches
+    ADD CONSTRAINT batches_name_key UNIQUE (name);
+
+--
+-- Name: batches batches_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.batches
+    ADD CONSTRAINT batches_pkey PRIMARY KEY (id);
+
+--
 -- Name: collections collections_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -2560,10 +3545,16 @@ ALTER TABLE ONLY glossator.training_runs
     ADD CONSTRAINT training_runs_pkey PRIMARY KEY (id);
 
 --
--- Name: annotations_by_time; Type: INDEX; Schema: glossator; Owner: -
+-- Name: batches_unfinished; Type: INDEX; Schema: glossator; Owner: -
 --
 
-CREATE INDEX annotations_by_time ON glossator.annotations USING btree (completed_at);
+CREATE INDEX batches_unfinished ON glossator.batches USING btree (id) WHERE (finished_at IS NULL);
+
+--
+-- Name: documents_by_text; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX documents_by_text ON glossator.documents USING btree (glossator.text_key(collection, body_sha256));
 
 --
 -- Name: failures_by_code; Type: INDEX; Schema: glossator; Owner: -
@@ -2605,7 +3596,13 @@ CREATE INDEX spool_leased ON glossator.spool USING btree (daemon_id) WHERE (leas
 -- Name: spool_ready; Type: INDEX; Schema: glossator; Owner: -
 --
 
-CREATE INDEX spool_ready ON glossator.spool USING btree (collection, priority DESC, document_id) WHERE (lease IS NULL);
+CREATE INDEX spool_ready ON glossator.spool USING btree (collection, due, document_id) WHERE (lease IS NULL);
+
+--
+-- Name: tallies_by_batch; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX tallies_by_batch ON glossator.tallies USING btree (batch_id) WHERE (batch_id IS NOT NULL);
 
 --
 -- Name: training_runs_one_at_a_time; Type: INDEX; Schema: glossator; Owner: -
@@ -2623,13 +3620,31 @@ CREATE TRIGGER documents_create_collection BEFORE INSERT ON glossator.documents 
 -- Name: documents documents_immutable; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
-CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.collection IS DISTINCT FROM new.collection) OR (old.external_id IS DISTINCT FROM new.external_id) OR (old.body IS DISTINCT FROM new.body))) EXECUTE FUNCTION glossator.refuse_document_update();
+CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.collection IS DISTINCT FROM new.collection) OR (old.external_id IS DISTINCT FROM new.external_id) OR (old.batch IS DISTINCT FROM new.batch) OR (old.body IS DISTINCT FROM new.body))) EXECUTE FUNCTION glossator.refuse_document_update();
 
 --
 -- Name: documents documents_spool; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
 CREATE TRIGGER documents_spool AFTER INSERT ON glossator.documents REFERENCING NEW TABLE AS new_documents FOR EACH STATEMENT EXECUTE FUNCTION glossator.spool_new_documents();
+
+--
+-- Name: documents documents_tally_deleted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_tally_deleted AFTER DELETE ON glossator.documents REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_documents();
+
+--
+-- Name: documents documents_tally_inserted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_tally_inserted AFTER INSERT ON glossator.documents REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_documents();
+
+--
+-- Name: documents documents_tally_truncated; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_tally_truncated AFTER TRUNCATE ON glossator.documents FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
 
 --
 -- Name: entities entities_check_inserted; Type: TRIGGER; Schema: glossator; Owner: -
@@ -2642,6 +3657,24 @@ CREATE TRIGGER entities_check_inserted AFTER INSERT ON glossator.entities REFERE
 --
 
 CREATE TRIGGER entities_check_updated AFTER UPDATE ON glossator.entities REFERENCING NEW TABLE AS new_entities FOR EACH STATEMENT EXECUTE FUNCTION glossator.check_entity_surfaces();
+
+--
+-- Name: failures failures_tally_deleted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER failures_tally_deleted AFTER DELETE ON glossator.failures REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_failures();
+
+--
+-- Name: failures failures_tally_inserted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER failures_tally_inserted AFTER INSERT ON glossator.failures REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_failures();
+
+--
+-- Name: failures failures_tally_truncated; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER failures_tally_truncated AFTER TRUNCATE ON glossator.failures FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
 
 --
 -- Name: gold_entities gold_entities_append_only; Type: TRIGGER; Schema: glossator; Owner: -
@@ -2678,6 +3711,24 @@ CREATE TRIGGER gold_labels_not_empty BEFORE INSERT ON glossator.gold_labels FOR 
 --
 
 CREATE TRIGGER models_immutable BEFORE UPDATE ON glossator.models FOR EACH ROW WHEN (((((((((old.id IS DISTINCT FROM new.id) OR (old.name IS DISTINCT FROM new.name)) OR (old.space_id IS DISTINCT FROM new.space_id)) OR (old.heads_sha256 IS DISTINCT FROM new.heads_sha256)) OR (old.tasks IS DISTINCT FROM new.tasks)) OR (old.metrics IS DISTINCT FROM new.metrics)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.heads IS DISTINCT FROM new.heads) OR (old.parent_id IS DISTINCT FROM new.parent_id) OR ((old.training_run_id IS NOT NULL) AND (old.training_run_id IS DISTINCT FROM new.training_run_id)))) EXECUTE FUNCTION glossator.refuse_model_update();
+
+--
+-- Name: spool spool_tally_deleted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER spool_tally_deleted AFTER DELETE ON glossator.spool REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_spool();
+
+--
+-- Name: spool spool_tally_inserted; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER spool_tally_inserted AFTER INSERT ON glossator.spool REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_spool();
+
+--
+-- Name: spool spool_tally_truncated; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER spool_tally_truncated AFTER TRUNCATE ON glossator.spool FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
 
 --
 -- Name: annotations annotations_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

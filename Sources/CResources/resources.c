@@ -21,6 +21,15 @@ static const unsigned char migration_0006[] = {
 static const unsigned char migration_0007[] = {
 #embed "../../migrations/0007_control.sql"
 };
+static const unsigned char migration_0008[] = {
+#embed "../../migrations/0008_progress.sql"
+};
+static const unsigned char migration_0009[] = {
+#embed "../../migrations/0009_watch.sql"
+};
+static const unsigned char migration_0010[] = {
+#embed "../../migrations/0010_health.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -40,6 +49,9 @@ static const glossator_resource migrations[] = {
     RESOURCE("0005_gold.sql", migration_0005),
     RESOURCE("0006_training.sql", migration_0006),
     RESOURCE("0007_control.sql", migration_0007),
+    RESOURCE("0008_progress.sql", migration_0008),
+    RESOURCE("0009_watch.sql", migration_0009),
+    RESOURCE("0010_health.sql", migration_0010),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

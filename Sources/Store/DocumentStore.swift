@@ -38,7 +38,11 @@ package struct DocumentStore: Sendable {
 
     /// Inserts documents in one transaction; they wait in the spool when it returns. One outcome a document, in order.
     /// Inserting the same again is harmless. The collection is made when it is new.
-    package func insert(_ documents: [NewDocument], into collection: String) async throws(Fault) -> [Outcome] {
+    ///
+    /// - Parameter batch: the load that they belong to; only documents that are new come with it.
+    package func insert(
+        _ documents: [NewDocument], into collection: String, batch: String? = nil
+    ) async throws(Fault) -> [Outcome] {
         guard !documents.isEmpty else { return [] }
         let externalIDs = documents.map { $0.externalID ?? UUID().uuidString.lowercased() }
         return try await connection.transaction { (session) throws(Fault) in
@@ -47,7 +51,7 @@ package struct DocumentStore: Sendable {
                 Self.insert,
                 [
                     .text(collection), .texts(externalIDs), .texts(documents.map(\.body)),
-                    .jsonbs(documents.map(\.metadata)),
+                    .jsonbs(documents.map(\.metadata)), .optional(batch),
                 ])
             for row in rows {
                 guard let index = documents.index(at: try row.int(0)) else { continue }
@@ -170,8 +174,8 @@ extension DocumentStore {
             SELECT external_id, body, metadata, place
             FROM unnest($2::text[], $3::text[], $4::jsonb[]) WITH ORDINALITY AS i (external_id, body, metadata, place)
         ), inserted AS (
-            INSERT INTO glossator.documents (collection, external_id, body, metadata)
-            SELECT $1::text, external_id, body, metadata FROM (
+            INSERT INTO glossator.documents (collection, external_id, body, metadata, batch)
+            SELECT $1::text, external_id, body, metadata, $5::text FROM (
                 SELECT DISTINCT ON (external_id) external_id, body, metadata, place
                 FROM incoming ORDER BY external_id, place
             ) firsts

@@ -16,15 +16,27 @@ package struct Queue: Sendable {
         }
     }
 
-    /// A sign of life. A daemon that is silent for `Queue.silence` loses what it holds. On a connection of its own, so
-    /// that no long statement delays it. Throws `daemon-unknown` when its row is gone.
-    package func beat(daemon: Int64) async throws(Fault) {
-        try await connection.run { (session) throws(Fault) in
-            guard try session.query(Self.beat, [.int8(daemon)]).affected == 1 else {
-                throw Fault(
-                    .database, "daemon-unknown", "daemon \(daemon) is not in glossator.daemons any more",
-                    hint: "it was removed, or the database was replaced: register again")
-            }
+    /// What a daemon says of itself with each beat.
+    package struct Condition: Sendable, Hashable {
+        /// `working`, `idle`, `paused: backbone-missing`, …
+        package var state: String
+        /// Models that it has in memory.
+        package var models: [Int64]
+
+        package init(state: String, models: [Int64] = []) {
+            self.state = state
+            self.models = models
+        }
+    }
+
+    /// A sign of life. A daemon that is silent for `Queue.silence` loses what it holds. On a connection and a thread of
+    /// the daemon's own, so that nothing delays it. Throws `daemon-unknown` when its row is gone.
+    package static func beat(daemon: Int64, _ condition: Condition, on session: Session) throws(Fault) {
+        let values: [SQLValue] = [.int8(daemon), .text(condition.state), .int8s(condition.models)]
+        guard try session.query(Self.beat, values).affected == 1 else {
+            throw Fault(
+                .database, "daemon-unknown", "daemon \(daemon) is not in glossator.daemons any more",
+                hint: "it was removed, or the database was replaced: register again")
         }
     }
 
@@ -38,23 +50,25 @@ package struct Queue: Sendable {
         }
     }
 
-    /// A daemon silent for longer than this has died; by the database's clock.
-    package static let silence = Duration.seconds(60)
+    /// A daemon silent for longer than this has died; by the database's clock. Somebody looks every ten seconds, so
+    /// what it held is taken back within a minute.
+    package static let silence = Duration.seconds(45)
     /// Even a daemon that beats loses a document after this long, and 10 ms more for every token that it claimed with it
     /// (an encoder reads a hundred tokens a second at the very least): it hangs.
     package static let deadline = Duration.seconds(3600)
 
     // MARK: Claiming
 
-    /// Takes documents of one collection that wait, most urgent and oldest first, and counts an attempt for each. Never
+    /// Takes documents of one collection that wait, in the order of their `due`, and counts an attempt for each. Never
     /// waits for another claimer. A document that was tried before comes alone. Empty when nothing is ready, every
     /// ready collection is paused or has no model, or others were quicker: ask `depth()` which.
     ///
     /// - Parameters:
     ///   - maximumTokens: estimated word pieces; one document is given even if it has more.
     ///   - backbones: claim only for models on these backbones (sha256); nil for any.
+    ///   - avoiding: models that the daemon cannot use at present.
     package func claim(
-        daemon: Int64, maximumDocuments: Int, maximumTokens: Int, backbones: [String]? = nil
+        daemon: Int64, maximumDocuments: Int, maximumTokens: Int, backbones: [String]? = nil, avoiding: [Int64] = []
     ) async throws(Fault) -> [ClaimedDocument] {
         try await connection.run { (session) throws(Fault) in
             let rows = try session.query(
@@ -62,6 +76,7 @@ package struct Queue: Sendable {
                 [
                     .int8(daemon), .int4(Int32(clamping: maximumDocuments)), .int8(Int64(maximumTokens)),
                     .int8(Self.deadline.components.seconds), backbones.map { .texts($0) } ?? .null,
+                    .int8s(avoiding),
                 ])
             var documents: [ClaimedDocument] = []
             documents.reserveCapacity(rows.count)
@@ -76,7 +91,7 @@ package struct Queue: Sendable {
                     ClaimedDocument(
                         lease: Lease(documentID: try row.int64(0), number: try row.int64(1)), attempt: try row.int(2),
                         collection: try row.text(3), modelID: try row.int64(4), segmentation: segmentation,
-                        body: try row.text(6), bodyHash: try row.bytes(7)))
+                        body: try row.text(6), bodyHash: try row.bytes(7), twinID: try row.optionalInt64(8)))
             }
             return documents
         }
@@ -84,10 +99,16 @@ package struct Queue: Sendable {
 
     /// Gives documents back untried: the attempts do not count. Returns how many were still held.
     @discardableResult
-    package func handBack(_ leases: [Lease], after delay: Duration = .zero) async throws(Fault) -> Int {
+    package func handBack(_ leases: [Lease]) async throws(Fault) -> Int {
         guard !leases.isEmpty else { return 0 }
         return try await connection.run { (session) throws(Fault) in
-            try session.query(Self.handBack, leases.parameters + [.float8(delay.seconds)]).affected
+            let done = Set(
+                try session.query(Self.handBack, leases.parameters).map { (row) throws(Fault) in try row.int64(0) })
+            var count = done.count
+            for lease in leases where !done.contains(lease.documentID) {
+                count += try session.query(Self.handBackOne, [.int8(lease.documentID), .int8(lease.number)]).affected
+            }
+            return count
         }
     }
 
@@ -118,8 +139,8 @@ package struct Queue: Sendable {
     ) async throws(Fault) -> FailureOutcome {
         let rows = try await connection.run { (session) throws(Fault) in
             switch decision {
-            case .handBack(let delay):
-                try session.query(Self.handBack, [lease].parameters + [.float8(delay.seconds)]).affected
+            case .handBack:
+                try session.query(Self.handBackOne, [.int8(lease.documentID), .int8(lease.number)]).affected
             case .retry(let delay):
                 try session.query(Self.retry, [.int8(lease.documentID), .int8(lease.number), .float8(delay.seconds)])
                     .affected
@@ -127,7 +148,7 @@ package struct Queue: Sendable {
                 try session.query(
                     Self.giveUp,
                     [
-                        .int8(lease.documentID), .int8(lease.number), .text(fault.code),
+                        .int8(lease.documentID), .int8(lease.number), .text(fault.blame.rawValue), .text(fault.code),
                         .text(fault.message.withoutNUL),
                         .optional(fault.hint?.withoutNUL), .optional(fault.sqlState),
                     ]
@@ -154,15 +175,32 @@ package struct Queue: Sendable {
     /// Takes back what dead daemons hold, at most 10,000 documents a call, and forgets daemons that stopped a week ago.
     /// Any daemon may call it at any time. A server that was away itself gives daemons time to beat again.
     @discardableResult
+    package static func rescue(
+        silence: Duration = Queue.silence, maximumAttempts: Int = RetryPolicy().maximumAttempts, on session: Session
+    ) throws(Fault) -> Rescue {
+        let row = try session.query(
+            Self.rescue, [.float8(silence.seconds), .int4(Int32(clamping: maximumAttempts))]
+        ).only()
+        _ = try session.query(Self.forgetDaemons)
+        return Rescue(returned: try row.int(0), givenUp: try row.int(1))
+    }
+
+    /// `rescue` on the queue's own connection.
+    @discardableResult
     package func rescue(
         silence: Duration = Queue.silence, maximumAttempts: Int = RetryPolicy().maximumAttempts
     ) async throws(Fault) -> Rescue {
         try await connection.run { (session) throws(Fault) in
-            let row = try session.query(
-                Self.rescue, [.float8(silence.seconds), .int4(Int32(clamping: maximumAttempts))]
-            ).only()
-            _ = try session.query(Self.forgetDaemons)
-            return Rescue(returned: try row.int(0), givenUp: try row.int(1))
+            try Self.rescue(silence: silence, maximumAttempts: maximumAttempts, on: session)
+        }
+    }
+
+    /// `beat` on the queue's own connection.
+    package func beat(
+        daemon: Int64, _ condition: Condition = Condition(state: "working")
+    ) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            try Self.beat(daemon: daemon, condition, on: session)
         }
     }
 
@@ -222,13 +260,16 @@ package struct ClaimedDocument: Sendable {
     package let collection: String
     package let modelID: Int64
     package let segmentation: Segmentation
+    /// Empty when there is a twin: its results are copied, nothing is to be read.
     package let body: String
     package let bodyHash: [UInt8]
+    /// A document of the collection with the same text that the same model has annotated already.
+    package let twinID: Int64?
     package var documentID: Int64 { lease.documentID }
 
     package init(
         lease: Lease, attempt: Int, collection: String, modelID: Int64, segmentation: Segmentation, body: String,
-        bodyHash: [UInt8]
+        bodyHash: [UInt8], twinID: Int64? = nil
     ) {
         self.lease = lease
         self.attempt = attempt
@@ -237,6 +278,7 @@ package struct ClaimedDocument: Sendable {
         self.segmentation = segmentation
         self.body = body
         self.bodyHash = bodyHash
+        self.twinID = twinID
     }
 }
 

@@ -7,22 +7,43 @@ package struct StatusReader: Sendable {
 
     package init(connection: Connection) { self.connection = connection }
 
-    /// Every document of a collection is in exactly one of queued, running, done and failed.
+    /// How far a collection or a batch is. Every document is in exactly one of queued, running, done and failed.
     package struct Progress: Sendable, Hashable {
-        package let collection: String
+        /// The collection, or the batch.
+        package let name: String
         package let total: Int
         package let queued: Int
         package let running: Int
         package let done: Int
         package let failed: Int
+        /// Results taken from the same text instead of computed.
+        package let reused: Int
+        /// Within the last minute.
+        package let documentsPerSecond: Double
+        /// Nil while nothing is being done.
+        package let eta: Duration?
+        /// How long the document that is next has been waiting (a collection only).
+        package let oldest: Duration?
     }
 
+    /// A row a collection.
     package func progress() async throws(Fault) -> [Progress] {
-        try await connection.rows(of: Self.progress) { (row) throws(Fault) in
-            Progress(
-                collection: try row.text(0), total: try row.int(1), queued: try row.int(2), running: try row.int(3),
-                done: try row.int(4), failed: try row.int(5))
+        try await connection.rows(of: Self.progress) { (row) throws(Fault) in try Self.progress(row) }
+    }
+
+    /// Batches that are not finished, and the newest of those that are, `limit` in all.
+    package func batches(limit: Int = 10) async throws(Fault) -> [Progress] {
+        try await connection.rows(of: Self.batches, [.int4(Int32(clamping: limit))]) { (row) throws(Fault) in
+            try Self.progress(row)
         }
+    }
+
+    private static func progress(_ row: Row) throws(Fault) -> Progress {
+        Progress(
+            name: try row.text(0), total: try row.int(1), queued: try row.int(2), running: try row.int(3),
+            done: try row.int(4), failed: try row.int(5), reused: try row.int(6), documentsPerSecond: try row.double(7),
+            eta: row.isNull(8) ? nil : .seconds(try row.double(8)),
+            oldest: row.isNull(9) ? nil : .seconds(try row.double(9)))
     }
 
     package struct Failure: Sendable, Hashable {
@@ -57,6 +78,8 @@ package struct StatusReader: Sendable {
         package let silentFor: Duration
         /// Documents it holds.
         package let leased: Int
+        /// What it said of itself with its last beat.
+        package let state: String
         package var isAlive: Bool { silentFor < Queue.silence }
     }
 
@@ -66,7 +89,7 @@ package struct StatusReader: Sendable {
             Daemon(
                 id: try row.int64(0), host: try row.text(1), pid: try row.int(2), version: try row.text(3),
                 startedAt: try row.date(4), silentFor: .milliseconds(Int64(try row.double(5) * 1000)),
-                leased: try row.int(6))
+                leased: try row.int(6), state: try row.text(7))
         }
     }
 
@@ -91,12 +114,24 @@ package struct StatusReader: Sendable {
 
     private static let progress = Statement(
         "status_progress",
-        "SELECT collection, total, queued, running, done, failed FROM glossator.progress ORDER BY collection")
+        """
+        SELECT collection, total, queued, running, done, failed, reused, documents_per_second,
+            extract(epoch FROM eta)::double precision, extract(epoch FROM oldest)::double precision
+        FROM glossator.progress ORDER BY collection
+        """)
+
+    private static let batches = Statement(
+        "status_batches",
+        """
+        SELECT batch, total, queued, running, done, failed, reused, documents_per_second,
+            extract(epoch FROM eta)::double precision, NULL::double precision
+        FROM glossator.batch_progress ORDER BY finished_at DESC NULLS FIRST, opened_at DESC LIMIT $1::integer
+        """)
 
     private static let failures = Statement(
         "status_failures",
         """
-        SELECT f.document_id, d.collection, d.external_id, f.attempts, f.code, f.message, f.hint, f.sqlstate, f.failed_at
+        SELECT f.document_id, f.collection, d.external_id, f.attempts, f.code, f.message, f.hint, f.sqlstate, f.failed_at
         FROM glossator.failures f JOIN glossator.documents d ON d.id = f.document_id
         ORDER BY f.failed_at DESC, f.document_id DESC LIMIT $1::integer
         """)
@@ -106,17 +141,17 @@ package struct StatusReader: Sendable {
         """
         SELECT d.id, d.host, d.pid, d.version, d.started_at,
             greatest(0, extract(epoch FROM now() - d.beat_at))::double precision,
-            (SELECT count(*) FROM glossator.spool s WHERE s.lease IS NOT NULL AND s.daemon_id = d.id)
+            (SELECT count(*) FROM glossator.spool s WHERE s.lease IS NOT NULL AND s.daemon_id = d.id), d.state
         FROM glossator.daemons d WHERE d.stopped_at IS NULL AND d.beat_at > now() - interval '1 day' ORDER BY d.id DESC
         """)
 
     private static let throughput = Statement(
         "status_throughput",
         """
-        SELECT count(*), coalesce(sum(token_count), 0)::bigint,
-            least($1::double precision, coalesce(extract(epoch FROM now() - min(completed_at)), 0))::double precision
-        FROM glossator.annotations WHERE completed_at > now() - make_interval(secs => $1::double precision)
+        SELECT coalesce(sum(completed), 0)::bigint, coalesce(sum(tokens), 0)::bigint,
+            least($1::double precision, coalesce(extract(epoch FROM now() - min(at)), 0))::double precision
+        FROM glossator.tallies WHERE completed > 0 AND at > now() - make_interval(secs => $1::double precision)
         """)
 
-    static let statements = [progress, failures, daemons, throughput]
+    static let statements = [progress, batches, failures, daemons, throughput]
 }

@@ -63,10 +63,11 @@ import Testing
 
     @Test func resultsOfAnotherTextAreNotWritten() async throws {
         let (database, _, documents) = try await claimed("one")
-        let result = database.result(of: documents[0])
-        let other = CompletedDocument(
-            lease: result.lease, bodyHash: [UInt8](repeating: 7, count: 32), modelID: 1, spaceID: 1,
-            annotation: result.annotation)
+        let claimed = documents[0]
+        let other = database.result(
+            of: ClaimedDocument(
+                lease: claimed.lease, attempt: 1, collection: "mail", modelID: 1, segmentation: .document,
+                body: claimed.body, bodyHash: [UInt8](repeating: 7, count: 32)))
         #expect(try await database.queue.complete([other]).discarded == [documents[0].documentID])
         #expect(try database.count("labels") == 0)
         #expect(try database.count("spool", "lease IS NOT NULL") == 1)
@@ -118,7 +119,7 @@ import Testing
         let wrong = Entity(task: "names", type: "word", start: 1, end: 3, surface: "xx", score: 0.5)
         let good = results[3]
         results[3] = CompletedDocument(
-            lease: good.lease, bodyHash: good.bodyHash, modelID: 1, spaceID: 1,
+            documents[3], spaceID: 1,
             annotation: DocumentAnnotation(
                 segments: good.annotation.segments, entities: [wrong], tokenCount: 1, windowCount: 1))
         let summary = try await database.queue.complete(results)
@@ -136,7 +137,7 @@ import Testing
                 embedding: [Float(number), 0, 0, 0])
         }
         let result = CompletedDocument(
-            lease: documents[0].lease, bodyHash: documents[0].bodyHash, modelID: 1, spaceID: 1,
+            documents[0], spaceID: 1,
             annotation: DocumentAnnotation(segments: segments, entities: [], tokenCount: 1, windowCount: 1))
         #expect(try await database.queue.complete([result]).written.count == 1)
         #expect(try database.count("labels") == 20_000)
@@ -155,7 +156,7 @@ import Testing
                 surface: "東京", score: 1)
         }
         let result = CompletedDocument(
-            lease: documents[0].lease, bodyHash: documents[0].bodyHash, modelID: 1, spaceID: 1,
+            documents[0], spaceID: 1,
             annotation: DocumentAnnotation(
                 segments: database.result(of: documents[0]).annotation.segments, entities: entities,
                 tokenCount: 1, windowCount: 1))

@@ -81,7 +81,8 @@ import Testing
     @Test func higherPrioritiesGoFirst() async throws {
         let (database, daemon) = try await ready()
         let ids = try await database.add("a", "b", "c")
-        try database.psql("UPDATE glossator.spool SET priority = 5 WHERE document_id = \(ids[2])")
+        #expect(
+            try database.psql("SELECT glossator.reannotate(document_ids => ARRAY[\(ids[2])], priority => 5)") == "1")
         #expect(try await claim(database, daemon).map(\.documentID) == [ids[2], ids[0], ids[1]])
     }
 
@@ -122,10 +123,21 @@ import Testing
         try await database.add("a", "b")
         let claimed = try await claim(database, daemon)
         #expect(try await database.queue.handBack([claimed[0].lease]) == 1)
-        #expect(try await database.queue.handBack([claimed[1].lease], after: .seconds(60)) == 1)
+        #expect(try await database.queue.handBack([claimed[0].lease]) == 0, "it is not held any more")
         let again = try await claim(database, daemon)
         #expect(again.map(\.documentID) == [claimed[0].documentID])
         #expect(again[0].attempt == 1)
+        #expect(try await database.queue.handBack(claimed.map(\.lease) + again.map(\.lease)) == 2)
+        #expect(try await claim(database, daemon).map(\.attempt) == [1, 1])
+    }
+
+    @Test func aFailedDocumentWaits() async throws {
+        let (database, daemon) = try await ready()
+        try await database.add("a")
+        let claimed = try #require(try await claim(database, daemon).first)
+        let fault = Fault(.document, "x", "x", isTransient: true)
+        try await database.queue.fail(claimed.lease, fault: fault, decision: .retry(after: .seconds(60)))
+        #expect(try await claim(database, daemon).isEmpty)
         let depth = try await database.queue.depth()
         #expect(depth.delayed == 1)
         #expect(try #require(depth.nextReadyIn) > .seconds(50))
@@ -154,7 +166,7 @@ import Testing
         let late = try await database.queue.complete([database.result(of: zombie)])
         #expect(late.discarded == [zombie.documentID] && late.written.isEmpty)
         let fault = Fault(.document, "x", "x", isTransient: true)
-        for decision in [RetryPolicy.Decision.giveUp, .retry(after: .zero), .handBack(after: .zero)] {
+        for decision in [RetryPolicy.Decision.giveUp, .retry(after: .zero), .handBack] {
             #expect(try await database.queue.fail(zombie.lease, fault: fault, decision: decision) == .stale)
         }
         #expect(try await database.queue.handBack([zombie.lease]) == 0)
@@ -220,7 +232,7 @@ import Testing
     @Test func afterThreeAttemptsADocumentIsGivenUp() async throws {
         let (database, daemon) = try await ready()
         let id = try await database.add("a")[0]
-        let policy = RetryPolicy(firstDelay: .zero)
+        let policy = RetryPolicy(backoff: Backoff(first: .zero))
         let fault = Fault(.document, "out-of-luck", "could not", hint: "try", sqlState: "XX000", isTransient: true)
         for attempt in 1...3 {
             let claimed = try #require(try await claim(database, daemon).first)
@@ -231,6 +243,7 @@ import Testing
         #expect(try await claim(database, daemon).isEmpty)
         let failure = try #require(try await database.status.failures().first)
         #expect(failure.documentID == id && failure.attempts == 3 && failure.code == "out-of-luck")
+        #expect(try database.psql("SELECT class, collection FROM glossator.failures") == "document|mail")
         #expect(failure.message == "could not" && failure.hint == "try" && failure.sqlState == "XX000")
         let progress = try #require(try await database.status.progress().first)
         #expect(progress.failed == 1 && progress.queued == 0 && progress.done == 0)

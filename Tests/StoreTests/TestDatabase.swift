@@ -68,7 +68,7 @@ struct TestDatabase {
             ? []
             : [Entity(task: "names", type: "word", start: 0, end: word.count, surface: String(surface), score: 0.75)]
         return CompletedDocument(
-            lease: document.lease, bodyHash: document.bodyHash, modelID: document.modelID, spaceID: 1,
+            document, spaceID: 1,
             annotation: DocumentAnnotation(
                 segments: [
                     SegmentAnnotation(

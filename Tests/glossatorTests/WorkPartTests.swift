@@ -3,7 +3,7 @@ import Store
 import Testing
 import glossator
 
-@Suite("Work parts and back-off")
+@Suite("Work parts")
 struct WorkPartTests {
     @Test("every document of a claim is in exactly one part, the longest first", arguments: [1, 2, 16])
     func split(threads: Int) {
@@ -29,18 +29,6 @@ struct WorkPartTests {
         #expect(WorkPart.split([], among: 4).isEmpty)
         #expect(WorkPart.split([document(1, bytes: 0), document(2, bytes: 0)], among: 4).count == 1)
         #expect(WorkPart.split([document(1, bytes: 10)], among: 0).count == 1)
-    }
-
-    @Test("pauses double up to a minute, with up to a quarter more, and begin anew after a success")
-    func backoff() {
-        var backoff = Backoff()
-        let pauses = (0..<8).map { _ in backoff.next(jitter: 0) }
-        #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60].map { Duration.seconds($0) })
-        #expect(backoff.failures == 8)
-        backoff.reset()
-        #expect(backoff.failures == 0)
-        #expect(backoff.next(jitter: 0.5) == .milliseconds(1125))
-        for _ in 0..<1000 { #expect(backoff.next(jitter: 0.999) < .seconds(75)) }
     }
 
     private func document(_ id: Int, bytes: Int) -> ClaimedDocument {

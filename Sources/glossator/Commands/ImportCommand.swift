@@ -51,6 +51,16 @@ struct ImportCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "conll: an I- tag that continues nothing begins an entity.")
     var lenientTags = false
 
+    @Option(
+        name: .long,
+        help: "Name to follow this load by (glossator status, glossator.batch_progress). Default: collection/file name.")
+    var batch: String?
+
+    @Option(
+        name: .long,
+        help: "-1000 to 1000: a step is ten minutes' lead over other documents. Default: the collection's, 0 at first.")
+    var priority: Int?
+
     @Flag(name: .long, help: "Load the records that are right, and only report the others.")
     var skipInvalid = false
 
@@ -69,6 +79,12 @@ struct ImportCommand: AsyncParsableCommand {
     func run() async throws {
         try UsableName.check(collection, "the collection's name")
         if let annotator { try UsableName.check(annotator, "the annotator's name") }
+        if let batch { try UsableName.check(batch, "the batch's name") }
+        if let priority, !(-1000...1000).contains(priority) {
+            throw Fault(
+                .input, "priority-range", "--priority \(priority) is not from -1000 to 1000",
+                hint: "a step is worth ten minutes of waiting; 1000 is a week")
+        }
         let context = try await ModelContext(options, applicationName: "glossator import")
         var reading = ImportOptions()
         reading.format = format
@@ -81,7 +97,7 @@ struct ImportCommand: AsyncParsableCommand {
         reading.repairsTags = lenientTags
         let run = ImportRun(
             context: context, collection: collection, annotator: annotator, segmentation: segmentation,
-            skipsInvalid: skipInvalid, allowsNewLabels: allowNewLabels)
+            skipsInvalid: skipInvalid, allowsNewLabels: allowNewLabels, batch: batch, priority: priority)
         print(try await run.load(file, reading).text(collection: collection))
     }
 }

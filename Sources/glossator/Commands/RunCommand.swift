@@ -33,6 +33,8 @@ struct RunCommand: AsyncParsableCommand {
             options: settings.workerOptions(drains: drains), database: database,
             shelf: ModelShelf(directory: settings.modelsDirectory), logger: Logger(label: "glossator.worker"))
         let latest = Mutex(WorkTally())
+        let limit = ShutdownLimit(.seconds(settings.number("worker.stop-seconds")))
+        worker.shutdownBegan = { limit.begin() }
         worker.progress = { tally in
             latest.withLock { $0 = tally }
             bar?.update(done: tally.written + tally.discarded + tally.failed)
@@ -96,6 +98,7 @@ extension Settings {
             poll: .seconds(number("worker.poll-seconds")), beat: .seconds(number("worker.beat-seconds")),
             listens: flag("worker.listen"),
             retries: RetryPolicy(maximumAttempts: integer("worker.maximum-attempts")),
-            grace: .seconds(number("worker.grace-seconds")), drains: drains)
+            grace: .seconds(number("worker.grace-seconds")), drains: drains,
+            batchDays: integer("housekeeping.batch-days"))
     }
 }

@@ -29,6 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
 /// Everything that `status` shows, read once.
 struct StatusPage {
     let progress: [StatusReader.Progress]
+    let batches: [StatusReader.Progress]
     let models: [ModelRegistry.InForce]
     let daemons: [StatusReader.Daemon]
     let failures: [StatusReader.Failure]
@@ -37,6 +38,7 @@ struct StatusPage {
 
     init(reader: StatusReader) async throws {
         progress = try await reader.progress()
+        batches = try await reader.batches(limit: 5)
         models = try await ModelRegistry(connection: reader.connection).modelsInForce()
         daemons = try await reader.daemons()
         failures = try await reader.failures(limit: 5)
@@ -48,19 +50,36 @@ struct StatusPage {
         guard !progress.isEmpty else {
             return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
         }
-        return [collectionsTable, rate, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(separator: "\n\n")
+        return [collectionsTable, rate, batchesTable, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     private var collectionsTable: String {
         let inForce = Dictionary(uniqueKeysWithValues: models.map { ($0.collection, $0) })
         let rows = progress.map { row in
             [
-                row.collection, String(row.total), String(row.queued), String(row.running), String(row.done),
-                String(row.failed), Self.state(inForce[row.collection]),
+                row.name, String(row.total), String(row.queued), String(row.running), String(row.done),
+                String(row.failed), String(row.reused), row.oldest.map(Self.time) ?? "", Self.state(inForce[row.name]),
             ]
         }
         return Terminal.table(
-            ["collection", "total", "queued", "running", "done", "failed", "model in force"], rows, indent: "")
+            ["collection", "total", "queued", "running", "done", "failed", "reused", "oldest", "model in force"], rows,
+            indent: "")
+    }
+
+    private var batchesTable: String {
+        guard !batches.isEmpty else { return "" }
+        let rows = batches.map { row in
+            [
+                row.name, String(row.total), String(row.queued + row.running), String(row.done), String(row.failed),
+                row.eta.map { $0 == .zero ? "" : Self.time($0) } ?? "?",
+            ]
+        }
+        return Terminal.table(["batch", "total", "to do", "done", "failed", "ETA"], rows, indent: "")
+    }
+
+    private static func time(_ duration: Duration) -> String {
+        let seconds = Int(duration / .seconds(1))
+        return String(format: "%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 
     private static func state(_ model: ModelRegistry.InForce?) -> String {
@@ -75,8 +94,7 @@ struct StatusPage {
             format: "last minute: %.1f documents/s, %.0f tokens/s", throughput.documentsPerSecond,
             throughput.tokensPerSecond)
         if waiting > 0, throughput.documentsPerSecond > 0 {
-            let seconds = Int(Double(waiting) / throughput.documentsPerSecond)
-            line += String(format: "; ETA %d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60)
+            line += "; ETA " + Self.time(.seconds(Double(waiting) / throughput.documentsPerSecond))
         }
         return line
     }
@@ -86,7 +104,7 @@ struct StatusPage {
         let rows = daemons.map { daemon in
             [
                 String(daemon.id), daemon.host, String(daemon.pid), daemon.version,
-                daemon.isAlive ? "alive" : "silent for \(Int(daemon.silentFor / .seconds(1))) s", String(daemon.leased),
+                daemon.isAlive ? daemon.state : "silent for \(Int(daemon.silentFor / .seconds(1))) s", String(daemon.leased),
             ]
         }
         return Terminal.table(["daemon", "host", "pid", "version", "state", "holds"], rows, indent: "")

@@ -1,4 +1,5 @@
 import Annotations
+import Foundation
 import Store
 
 /// Loads a file: first all of it is read and checked, then it is written in steps of some hundred records.
@@ -27,6 +28,9 @@ struct ImportRun: Sendable {
     var segmentation: Segmentation?
     var skipsInvalid = false
     var allowsNewLabels = false
+    /// What the load is called; nil: collection and file name.
+    var batch: String?
+    var priority: Int?
     /// Records, and bytes of text, written in one transaction.
     var stepRecords = 500
     var stepBytes = 4 << 20
@@ -40,6 +44,9 @@ struct ImportRun: Sendable {
         summary.skipped += conflicting.count
         let store = DocumentStore(connection: context.connection)
         try await store.setCollection(collection, segmentation: segmentation)
+        let batch = self.batch ?? Self.batchName(collection, file)
+        let housekeeping = Housekeeping(connection: context.connection)
+        try await housekeeping.openBatch(batch, priority: priority)
         var reader = try ImportReader(path: file, options: options)
         let bar = ProgressBar("loading", total: reader.totalBytes ?? 0, unit: "bytes")
         var step: [ImportRecord] = []
@@ -49,15 +56,24 @@ struct ImportRun: Sendable {
             step.append(record)
             bytes += record.body.utf8.count
             if step.count == stepRecords || bytes >= stepBytes {
-                try await write(step, from: file, into: &summary)
+                try await write(step, from: file, batch: batch, into: &summary)
                 (step, bytes) = ([], 0)
                 bar.update(done: reader.bytesRead)
             }
         }
-        try await write(step, from: file, into: &summary)
+        try await write(step, from: file, batch: batch, into: &summary)
+        // An import that was interrupted leaves its batch open: it is not finished before the rest was loaded.
+        try await housekeeping.closeBatch(batch)
         bar.update(done: reader.bytesRead)
         bar.finish()
         return summary
+    }
+
+    /// `mail/letters.csv`, shortened from the front to the 200 bytes that a name may have.
+    static func batchName(_ collection: String, _ file: String) -> String {
+        var name = Substring(collection + "/" + (file as NSString).lastPathComponent)
+        while name.utf8.count > 200 { name = name.dropFirst() }
+        return String(name)
     }
 
     /// Lines whose id the collection has with another text, or with marked entities that these overlap. Found before
@@ -133,12 +149,14 @@ struct ImportRun: Sendable {
         return Dictionary(uniqueKeysWithValues: model.tasks.map { ($0.name, Set($0.labels)) })
     }
 
-    private func write(_ records: [ImportRecord], from file: String, into summary: inout Summary) async throws {
+    private func write(
+        _ records: [ImportRecord], from file: String, batch: String, into summary: inout Summary
+    ) async throws {
         guard !records.isEmpty else { return }
         let outcomes = try await DocumentStore(connection: context.connection).insert(
             records.map {
                 .init(externalID: $0.externalID, body: $0.body, metadata: try JSONText.of($0.metadata))
-            }, into: collection)
+            }, into: collection, batch: batch)
         var labels: [GoldStore.Label] = []
         var entities: [GoldStore.Marking] = []
         var complete: [GoldStore.Complete] = []

@@ -26,7 +26,7 @@ struct SettingDefinition: Sendable {
 
 /// Every key there is. A key that is not here is refused wherever it is found.
 enum SettingCatalogue {
-    static let all: [SettingDefinition] = database + models + worker + training + logging
+    static let all: [SettingDefinition] = database + models + worker + housekeeping + training + logging
 
     static func definition(of key: String) -> SettingDefinition? { all.first { $0.key == key } }
 
@@ -77,8 +77,18 @@ enum SettingCatalogue {
             key: "worker.grace-seconds", kind: .number(0...3600), defaultValue: "20",
             summary: "How long a shutdown waits for texts being computed; then they go back to the queue, uncharged."),
         .init(
-            key: "worker.beat-seconds", kind: .number(1...30), defaultValue: "10",
-            summary: "How often the daemon says that it lives; its leases are taken back after 60 s of silence."),
+            key: "worker.stop-seconds", kind: .number(1...3600), defaultValue: "60",
+            summary: "After this long a shutdown ends whatever happens, for example while the database hangs. Keep it below "
+                + "the service's stop time (systemd: 90 s)."),
+        .init(
+            key: "worker.beat-seconds", kind: .number(1...15), defaultValue: "10",
+            summary: "How often the daemon says that it lives; its leases are taken back after 45 s of silence."),
+    ]
+
+    private static let housekeeping: [SettingDefinition] = [
+        .init(
+            key: "housekeeping.batch-days", kind: .integer(0...100_000), defaultValue: "30",
+            summary: "Finished batches are forgotten after so many days; their documents and results stay.")
     ]
 
     private static let training: [SettingDefinition] = [

@@ -1,6 +1,7 @@
 import Annotations
 import Model
 import Store
+import Synchronization
 
 /// The models that the daemon has loaded. A new model is loaded when the first document claimed for it arrives; the last
 /// few stay, because collections may use different ones. Models that share a backbone share its weights in memory.
@@ -21,6 +22,8 @@ actor AnnotatorCache {
     private var entries: [(key: Key, entry: Entry)] = []
     private var backbones: [EmbeddingSpace: Backbone] = [:]
     private static let capacity = 4
+    /// Ids of the models in memory, for whoever must not wait for a model that is being loaded.
+    nonisolated let loaded = Mutex<[Int64]>([])
 
     init(loader: ModelLoader, batchTokens: Int) {
         self.loader = loader
@@ -47,6 +50,7 @@ actor AnnotatorCache {
             spaceID: row.spaceID)
         entries.append((key, entry))
         if entries.count > Self.capacity { entries.removeFirst() }
+        self.loaded.withLock { $0 = Set(entries.map(\.key.modelID)).sorted() }
         backbones[row.space] = loaded.bundle.backbone
         let inUse = Set(entries.map(\.entry.annotator.bundle.backbone.space))
         backbones = backbones.filter { inUse.contains($0.key) }

@@ -1,10 +1,11 @@
 import Annotations
 import Logging
 import ServiceLifecycle
+import Store
 
-/// Repeats what failed for a passing reason (the database is away, a backbone is not on this machine yet) until it
-/// works, with growing pauses. What can never work by itself is thrown at once.
-struct Patience: Sendable {
+/// Repeats what failed for a passing reason (the database is away) until it works, with growing pauses. What can never
+/// work by itself is thrown at once.
+package struct Patience: Sendable {
     let logger: Logger
     /// The tasks that hold results go on trying after a shutdown began, those that only fetch work do not.
     let survivesShutdown: Bool
@@ -12,14 +13,15 @@ struct Patience: Sendable {
     func keepTrying<Result: Sendable>(
         _ what: String, _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
-        var backoff = Backoff()
+        var failures = 0
         while true {
             do {
                 let result = try await body()
-                if backoff.failures > 0 { logger.notice("\(what) works again") }
+                if failures > 0 { logger.notice("\(what) works again") }
                 return result
             } catch let fault as Fault where fault.isTransient {
-                let pause = backoff.next(jitter: .random(in: 0..<1))
+                failures += 1
+                let pause = Self.pause(failures: failures, jitter: .random(in: 0..<1))
                 logger.warning(
                     "\(what) failed, trying again",
                     metadata: [
@@ -33,5 +35,11 @@ struct Patience: Sendable {
                 }
             }
         }
+    }
+
+    /// Up to half a second after the first failure: a session that was ended, or a server that restarts, is most often
+    /// there again. Then as everything else that is outside: 5 s up to 5 minutes.
+    package static func pause(failures: Int, jitter: Double) -> Duration {
+        failures == 1 ? .milliseconds(500) * jitter : Backoff().delay(failures: failures - 1, jitter: jitter)
     }
 }

@@ -2,52 +2,78 @@ import Annotations
 import Logging
 import Store
 
-/// Writes what was computed: results in one guarded transaction, failures as the retry policy decides.
+/// Writes what was read: results in one guarded transaction, copies in another, failures as the retry policy decides.
 struct ResultWriter: Sendable {
     let queue: Queue
     let retries: RetryPolicy
     let patience: Patience
+    let watch: DaemonWatch
     let logger: Logger
 
-    /// - Parameter outsideFailures: How many claims in a row failed for no document's fault; decides the pause.
     /// - Returns: The model's fault, when that is why no document of the claim could be annotated.
     @discardableResult
-    func write(_ claim: FinishedClaim, outsideFailures: Int, tally: inout WorkTally) async throws -> Fault? {
+    func write(_ claim: FinishedClaim, tally: inout WorkTally) async throws -> Fault? {
+        var failures: [(lease: Lease, fault: Fault)] = claim.failed.map { ($0.document.lease, $0.fault) }
+        if !claim.annotated.isEmpty {
+            let summary = try await patience.keepTrying("writing results") {
+                try await queue.complete(claim.annotated)
+            }
+            let copies = Set(claim.annotated.filter { $0.copiedFrom != nil }.map(\.lease.documentID))
+            tally.written += summary.written.count
+            tally.reused += summary.written.count { copies.contains($0) }
+            tally.discarded += summary.discarded.count
+            failures += summary.refused
+            tally.provenModels.insert(claim.modelID)
+        }
+        if !claim.twins.isEmpty {
+            let summary = try await patience.keepTrying("copying results") { try await queue.reuse(claim.twins) }
+            tally.written += summary.written.count
+            tally.reused += summary.written.count
+            tally.discarded += summary.discarded.count
+            tally.handedBack += summary.handedBack
+        }
+        let modelFault = try await record(failures, of: claim, tally: &tally)
+        if !claim.annotated.isEmpty, modelFault == nil { watch.succeeded(model: claim.modelID) }
+        return modelFault
+    }
+
+    private func record(
+        _ failures: [(lease: Lease, fault: Fault)], of claim: FinishedClaim, tally: inout WorkTally
+    ) async throws -> Fault? {
+        guard !failures.isEmpty else { return nil }
+        let isProven = tally.provenModels.contains(claim.modelID)
         let attempts = Dictionary(
             claim.documents.map { ($0.lease, $0.attempt) }, uniquingKeysWith: { first, _ in first })
-        var completed: [CompletedDocument] = []
-        var failures: [(lease: Lease, fault: Fault)] = []
-        for (document, result) in zip(claim.documents, claim.results) {
-            switch result {
-            case .success(let annotation):
-                completed.append(
-                    CompletedDocument(
-                        lease: document.lease, bodyHash: document.bodyHash, modelID: document.modelID,
-                        spaceID: claim.spaceID, annotation: annotation))
-            case .failure(let fault):
-                failures.append((document.lease, fault))
-            }
-        }
-        if !completed.isEmpty { tally.provenModels.formUnion(claim.documents.map(\.modelID)) }
-        let isProven = claim.documents.first.map { tally.provenModels.contains($0.modelID) } ?? false
-        let documents = completed
-        let summary = try await patience.keepTrying("writing results") { try await queue.complete(documents) }
-        tally.written += summary.written.count
-        tally.discarded += summary.discarded.count
-        for (lease, cause) in failures + summary.refused {
+        var uncharged: [Lease] = []
+        var outside: Fault?
+        for (lease, cause) in failures {
             // A model that annotates other texts is not to blame for the one that it overflows on.
             let fault = isProven && cause.blame == .model ? cause.blaming(.document) : cause
             let attempt = attempts[lease] ?? 1
-            let decision = retries.decide(
-                fault, attempt: attempt, failuresInARow: outsideFailures, jitter: .random(in: 0..<1))
+            let decision = retries.decide(fault, attempt: attempt, jitter: .random(in: 0..<1))
+            guard decision != .handBack else {
+                uncharged.append(lease)
+                outside = outside ?? fault
+                continue
+            }
             let outcome = try await patience.keepTrying("recording a failure") {
                 try await queue.fail(lease, fault: fault, decision: decision)
             }
             report(lease, attempt, fault, decision)
-            guard outcome == .done else { continue }
-            if case .handBack = decision { tally.handedBack += 1 } else { tally.failed += 1 }
+            if outcome == .done { tally.failed += 1 }
         }
-        return isProven ? nil : failures.first { $0.fault.blame == .model }?.fault
+        guard let outside else { return nil }
+        let leases = uncharged
+        // Pausing first: what goes back must not be claimed here at once.
+        let pause = watch.failed(outside, model: claim.modelID)
+        tally.handedBack += try await patience.keepTrying("handing back") { try await queue.handBack(leases) }
+        logger.warning(
+            "documents handed back, not charged",
+            metadata: [
+                "documents": "\(leases.count)", "code": "\(outside.code)", "reason": "\(outside.message)",
+                "hint": "\(outside.hint ?? "")", "pause": "\(pause)",
+            ])
+        return outside.blame == .model ? outside : nil
     }
 
     private func report(_ lease: Lease, _ attempt: Int, _ fault: Fault, _ decision: RetryPolicy.Decision) {
@@ -55,10 +81,10 @@ struct ResultWriter: Sendable {
             "document": "\(lease.documentID)", "attempt": "\(attempt)", "code": "\(fault.code)",
             "reason": "\(fault.message)", "hint": "\(fault.hint ?? "")",
         ]
-        switch decision {
-        case .handBack: logger.warning("document handed back, not charged", metadata: metadata)
-        case .retry: logger.warning("document failed, will be tried again", metadata: metadata)
-        case .giveUp: logger.error("document given up", metadata: metadata)
+        if case .giveUp = decision {
+            logger.error("document given up", metadata: metadata)
+        } else {
+            logger.warning("document failed, will be tried again", metadata: metadata)
         }
     }
 }

@@ -27,6 +27,8 @@ struct Worker: Service {
         var grace: Duration
         /// End when nothing is left to do.
         var drains: Bool
+        /// Finished batches are forgotten after so many days.
+        var batchDays: Int
     }
 
     let options: Options
@@ -35,9 +37,25 @@ struct Worker: Service {
     let logger: Logger
     /// Told after every claim that was written.
     var progress: @Sendable (WorkTally) -> Void = { _ in }
+    /// Told when a shutdown begins.
+    var shutdownBegan: @Sendable () -> Void = {}
+    /// Reads in the place of the models.
+    var reader: (any TextReader)?
+    private let watch = DaemonWatch()
+
+    init(
+        options: Options, database: ConnectionSettings, shelf: ModelShelf, logger: Logger,
+        reader: (any TextReader)? = nil
+    ) {
+        self.options = options
+        self.database = database
+        self.shelf = shelf
+        self.logger = logger
+        self.reader = reader
+    }
 
     func run() async throws {
-        let connections = try await Connections(database, listens: options.listens)
+        let connections = try await WorkerConnections(database, listens: options.listens)
         let queue = Queue(connection: connections.claiming)
         let steady = Patience(logger: logger, survivesShutdown: true)
         let daemon = try await steady.keepTrying("registering") {
@@ -52,13 +70,27 @@ struct Worker: Service {
         logger.info("stopped", metadata: tally.metadata.merging(["handed_back": "\(handedBack ?? 0)"]) { $1 })
     }
 
-    private func stages(daemon: Int64, queue: Queue, connections: Connections) async throws -> WorkTally {
+    private func stages(daemon: Int64, queue: Queue, connections: WorkerConnections) async throws -> WorkTally {
         let claims = AsyncChannel<[ClaimedDocument]>()
         let finished = AsyncChannel<FinishedClaim>()
         let held = HeldClaims()
+        let reader =
+            self.reader
+            ?? ModelReader(
+                loader: ModelLoader(registry: ModelRegistry(connection: connections.loading), shelf: shelf),
+                threads: options.threads, batchTokens: options.batchTokens)
+        let housekeeping = Housekeeping(connection: connections.keeping)
         return try await withThrowingTaskGroup(of: WorkTally?.self) { group in
+            group.addTask { [watch] in
+                try await Heartbeat(
+                    daemon: daemon, database: database, interval: options.beat,
+                    maximumAttempts: options.retries.maximumAttempts, logger: logger,
+                    condition: { Queue.Condition(state: watch.summary, models: reader.models) }
+                ).run()
+                return nil
+            }
             group.addTask {
-                try await beat(daemon: daemon, on: connections.beating)
+                await Housekeeper(housekeeping: housekeeping, batchDays: options.batchDays, logger: logger).run()
                 return nil
             }
             group.addTask {
@@ -68,15 +100,19 @@ struct Worker: Service {
             }
             group.addTask {
                 defer { finished.finish() }
-                try await compute(claims, on: connections.loading, into: finished)
+                try await compute(claims, with: reader, into: finished)
                 return nil
             }
-            group.addTask { try await write(finished, with: Queue(connection: connections.writing), held: held) }
+            group.addTask {
+                try await write(
+                    finished, with: Queue(connection: connections.writing),
+                    Housekeeping(connection: connections.writing), held: held)
+            }
             var tally = WorkTally()
             for try await result in group {
                 guard let result else { continue }
                 tally = result
-                // The writer ends last; only the heartbeat is left.
+                // The writer ends last; only heartbeat and housekeeping are left.
                 group.cancelAll()
             }
             return tally
@@ -86,28 +122,35 @@ struct Worker: Service {
     // MARK: - Claim
 
     private func claim(
-        daemon: Int64, with queue: Queue, connections: Connections, held: HeldClaims,
+        daemon: Int64, with queue: Queue, connections: WorkerConnections, held: HeldClaims,
         into claims: AsyncChannel<[ClaimedDocument]>
     ) async throws {
         let patience = Patience(logger: logger, survivesShutdown: false)
         var foreign = ForeignWork(shelf: shelf, logger: logger)
         do {
             while !Task.isShuttingDownGracefully {
+                if let pause = watch.pause {
+                    try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+                    continue
+                }
+                let avoided = watch.avoided
                 let documents = try await patience.keepTrying("claiming") {
                     try await held.claim(with: queue, daemon: daemon) {
                         try await queue.claim(
                             daemon: daemon, maximumDocuments: options.claimDocuments,
-                            maximumTokens: options.claimTokens, backbones: shelf.hashes)
+                            maximumTokens: options.claimTokens, backbones: reader == nil ? shelf.hashes : nil,
+                            avoiding: avoided)
                     }
                 }
+                watch.setIdle(documents.isEmpty)
                 if !documents.isEmpty {
                     await claims.send(documents)
                     continue
                 }
                 if options.drains || foreign.isDue {
                     let depth = try await patience.keepTrying("counting") { try await queue.depth() }
-                    if options.drains, depth.isDrained { return }
-                    try foreign.look(at: depth, drains: options.drains)
+                    if options.drains, depth.isDrained, try await hasReadWatchedTables(connections) { return }
+                    if avoided.isEmpty { try foreign.look(at: depth, drains: options.drains) }
                 }
                 try await cancelWhenGracefulShutdown { try await waitForWork(connections.listening) }
             }
@@ -130,80 +173,75 @@ struct Worker: Service {
         try Task.checkCancellation()
     }
 
-    // MARK: - Compute
-
-    private func compute(
-        _ claims: AsyncChannel<[ClaimedDocument]>, on connection: Connection, into finished: AsyncChannel<FinishedClaim>
-    ) async throws {
-        let threads = AnnotatorThreads(count: options.threads) { AnnotatorWorkspace() }
-        let cache = AnnotatorCache(
-            loader: ModelLoader(registry: ModelRegistry(connection: connection), shelf: shelf),
-            batchTokens: options.batchTokens)
-        let patience = ShutdownGrace(options.grace)
-        try await withGracefulShutdownHandler {
-            try await compute(claims, with: cache, on: threads, patience: patience, into: finished)
-        } onGracefulShutdown: {
-            patience.begin()
+    /// A drain is not over while rows of a watched table are still to become documents.
+    private func hasReadWatchedTables(_ connections: WorkerConnections) async throws -> Bool {
+        let housekeeping = Housekeeping(connection: connections.keeping)
+        return try await Patience(logger: logger, survivesShutdown: false).keepTrying("reading a watched table") {
+            try await housekeeping.backfill() == 0
         }
     }
 
+    // MARK: - Compute
+
     private func compute(
-        _ claims: AsyncChannel<[ClaimedDocument]>, with cache: AnnotatorCache, on threads: AnnotatorThreads,
-        patience: ShutdownGrace, into finished: AsyncChannel<FinishedClaim>
+        _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader,
+        into finished: AsyncChannel<FinishedClaim>
     ) async throws {
-        for await documents in claims {
-            guard let first = documents.first else { continue }
-            let started = ContinuousClock.now
-            do {
-                let model = try await cache.entry(modelID: first.modelID, segmentation: first.segmentation)
-                let parts = WorkPart.split(documents, among: options.threads)
-                let results = try await threads.map(parts) { part, workspace in
-                    model.annotator.annotate(
-                        part.documents.map { AnnotationRequest(text: $0.body) }, workspace: &workspace,
-                        isCancelled: { patience.isOver })
+        let grace = ShutdownGrace(options.grace)
+        try await withGracefulShutdownHandler {
+            for await documents in claims {
+                let started = ContinuousClock.now
+                let plan = ClaimPlan(documents)
+                let claim: FinishedClaim
+                do {
+                    let reading = try await reader.read(plan.originals) { grace.isOver }
+                    claim = FinishedClaim(
+                        documents, plan: plan, reading: reading, computed: ContinuousClock.now - started)
+                } catch let fault as Fault {
+                    claim = FinishedClaim(documents, plan: plan, fault: fault, computed: ContinuousClock.now - started)
                 }
-                await finished.send(
-                    FinishedClaim(
-                        documents: parts.flatMap(\.documents), results: results.flatMap { $0 },
-                        spaceID: model.spaceID, computed: ContinuousClock.now - started))
-            } catch let fault as Fault {
-                // The model cannot be loaded: nobody's document is to blame.
-                await finished.send(
-                    FinishedClaim(
-                        documents: documents, results: documents.map { _ in .failure(fault) }, spaceID: 0,
-                        computed: ContinuousClock.now - started))
+                await finished.send(claim)
             }
+        } onGracefulShutdown: {
+            grace.begin()
+            shutdownBegan()
         }
     }
 
     // MARK: - Write
 
     private func write(
-        _ finished: AsyncChannel<FinishedClaim>, with queue: Queue, held: HeldClaims
+        _ finished: AsyncChannel<FinishedClaim>, with queue: Queue, _ housekeeping: Housekeeping, held: HeldClaims
     ) async throws -> WorkTally {
         let patience = Patience(logger: logger, survivesShutdown: true)
-        let writer = ResultWriter(queue: queue, retries: options.retries, patience: patience, logger: logger)
+        let writer = ResultWriter(
+            queue: queue, retries: options.retries, patience: patience, watch: watch, logger: logger)
         var tally = WorkTally()
-        var outsideFailures = 0
         var lastReport = ContinuousClock.now
+        var lastFinishing = ContinuousClock.now
         var reported = WorkTally()
         for await claim in finished {
             let before = tally
-            let modelFault = try await writer.write(claim, outsideFailures: outsideFailures, tally: &tally)
+            let modelFault = try await writer.write(claim, tally: &tally)
             held.release(claim.documents)
-            outsideFailures = tally.handedBack > before.handedBack ? outsideFailures + 1 : 0
             tally.count(claim)
             Self.measure(claim, written: tally.written - before.written, failed: tally.failed - before.failed)
             progress(tally)
             // Somebody waits for the end of a drain, and it would not come before the model does.
             if options.drains, let modelFault { throw modelFault }
             logger.debug("claim written", metadata: tally.metadata)
+            if ContinuousClock.now - lastFinishing > .seconds(1) {
+                // Whoever listens for the end of a batch need not wait for the housekeeping.
+                _ = try await patience.keepTrying("finishing batches") { try await housekeeping.finishBatches() }
+                lastFinishing = .now
+            }
             if ContinuousClock.now - lastReport > .seconds(60) {
                 let elapsed = (ContinuousClock.now - lastReport) / .seconds(1)
                 logger.info("progress", metadata: tally.metadata(since: reported, seconds: elapsed))
                 (lastReport, reported) = (.now, tally)
             }
         }
+        _ = try await patience.keepTrying("finishing batches") { try await housekeeping.finishBatches() }
         return tally
     }
 
@@ -211,58 +249,5 @@ struct Worker: Service {
         Counter(label: "glossator_documents_total", dimensions: [("outcome", "written")]).increment(by: written)
         Counter(label: "glossator_documents_total", dimensions: [("outcome", "failed")]).increment(by: failed)
         Timer(label: "glossator_claim_compute_seconds").recordNanoseconds(Int64(claim.computed / .nanoseconds(1)))
-    }
-
-    // MARK: - Heartbeat
-
-    private func beat(daemon: Int64, on connection: Connection) async throws {
-        let queue = Queue(connection: connection)
-        let patience = Patience(logger: logger, survivesShutdown: true)
-        do {
-            while true {
-                try await patience.keepTrying("heartbeat") { try await queue.beat(daemon: daemon) }
-                // Here and not where documents are claimed: that may wait for minutes behind a long text.
-                let rescue = try await patience.keepTrying("taking back dead leases") {
-                    try await queue.rescue(maximumAttempts: options.retries.maximumAttempts)
-                }
-                if rescue.returned + rescue.givenUp > 0 {
-                    logger.notice(
-                        "took back what a dead daemon held",
-                        metadata: ["returned": "\(rescue.returned)", "given_up": "\(rescue.givenUp)"])
-                }
-                try await Task.sleep(for: options.beat)
-            }
-        } catch is CancellationError {
-            // The work is done.
-        }
-    }
-}
-
-/// The worker's connections: a stage must never wait for another stage's statement.
-private struct Connections: Sendable {
-    let claiming: Connection
-    let loading: Connection
-    let writing: Connection
-    let beating: Connection
-    let listening: Connection?
-
-    init(_ settings: ConnectionSettings, listens: Bool) async throws(Fault) {
-        func open(_ role: String) async throws(Fault) -> Connection {
-            var settings = settings
-            settings.applicationName = "glossator \(role)"
-            return try await Connection.open(settings)
-        }
-        claiming = try await open("claim")
-        try await Migrator(connection: claiming).requireCurrent()
-        loading = try await open("load")
-        writing = try await open("write")
-        beating = try await open("beat")
-        if listens {
-            let connection = try await open("listen")
-            try await connection.listen(to: "glossator_spool")
-            listening = connection
-        } else {
-            listening = nil
-        }
     }
 }

@@ -1,0 +1,113 @@
+import Annotations
+import Foundation
+import Logging
+package import Store
+
+/// A claim, sorted by what is to be done: nothing is read twice.
+package struct ClaimPlan: Sendable {
+    /// To be read: of documents with the same text the first.
+    package private(set) var originals: [ClaimedDocument] = []
+    /// Others with the text of an original; they get its results.
+    package private(set) var copies: [(document: ClaimedDocument, originalID: Int64)] = []
+    /// Have a twin in the database: its results are copied there.
+    package private(set) var twins: [ClaimedDocument] = []
+
+    package init(_ claim: [ClaimedDocument]) {
+        var originals: [[UInt8]: Int64] = [:]
+        for document in claim {
+            if document.twinID != nil {
+                twins.append(document)
+            } else if let original = originals[document.bodyHash] {
+                copies.append((document, original))
+            } else {
+                originals[document.bodyHash] = document.documentID
+                self.originals.append(document)
+            }
+        }
+    }
+}
+
+/// A claim whose documents have been read, or failed.
+struct FinishedClaim: Sendable {
+    /// All of them, as they were claimed.
+    let documents: [ClaimedDocument]
+    var annotated: [CompletedDocument] = []
+    var failed: [(document: ClaimedDocument, fault: Fault)] = []
+    var twins: [ClaimedDocument] = []
+    let computed: Duration
+
+    var modelID: Int64 { documents.first?.modelID ?? 0 }
+
+    init(_ documents: [ClaimedDocument], plan: ClaimPlan, reading: Reading, computed: Duration) {
+        self.documents = documents
+        self.computed = computed
+        twins = plan.twins
+        var results: [Int64: Result<DocumentAnnotation, Fault>] = [:]
+        for (document, result) in zip(reading.documents, reading.results) {
+            results[document.documentID] = result
+            add(document, result, spaceID: reading.spaceID, copiedFrom: nil)
+        }
+        for (document, original) in plan.copies {
+            guard let result = results[original] else { continue }
+            add(document, result, spaceID: reading.spaceID, copiedFrom: original)
+        }
+    }
+
+    /// Nothing could be read, and no document is to blame.
+    init(_ documents: [ClaimedDocument], plan: ClaimPlan, fault: Fault, computed: Duration) {
+        self.documents = documents
+        self.computed = computed
+        twins = plan.twins
+        failed = (plan.originals + plan.copies.map(\.document)).map { ($0, fault) }
+    }
+
+    private mutating func add(
+        _ document: ClaimedDocument, _ result: Result<DocumentAnnotation, Fault>, spaceID: Int32, copiedFrom: Int64?
+    ) {
+        switch result {
+        case .success(let annotation):
+            annotated.append(
+                CompletedDocument(document, spaceID: spaceID, annotation: annotation, copiedFrom: copiedFrom))
+        case .failure(let fault):
+            failed.append((document, fault))
+        }
+    }
+}
+
+/// What a daemon has done since it started.
+struct WorkTally: Sendable, Equatable {
+    /// Documents whose results were written, those that were copied included.
+    var written = 0
+    /// Documents that got the results of the same text.
+    var reused = 0
+    /// Results that were not written because the lease was gone.
+    var discarded = 0
+    /// Documents charged an attempt or given up.
+    var failed = 0
+    /// Documents given back uncharged.
+    var handedBack = 0
+    var tokens = 0
+    var computed = Duration.zero
+    /// Models that have annotated a document since the daemon started.
+    var provenModels: Set<Int64> = []
+
+    mutating func count(_ claim: FinishedClaim) {
+        computed += claim.computed
+        for document in claim.annotated where document.copiedFrom == nil { tokens += document.annotation.tokenCount }
+    }
+
+    var metadata: Logger.Metadata {
+        [
+            "written": "\(written)", "reused": "\(reused)", "discarded": "\(discarded)", "failed": "\(failed)",
+            "tokens": "\(tokens)", "compute_seconds": "\(String(format: "%.1f", computed / .seconds(1)))",
+        ]
+    }
+
+    func metadata(since earlier: WorkTally, seconds: Double) -> Logger.Metadata {
+        [
+            "written": "\(written - earlier.written)", "failed": "\(failed - earlier.failed)",
+            "documents_per_second": "\(String(format: "%.1f", Double(written - earlier.written) / seconds))",
+            "tokens_per_second": "\(String(format: "%.0f", Double(tokens - earlier.tokens) / seconds))",
+        ]
+    }
+}

@@ -1,0 +1,48 @@
+import Annotations
+import Logging
+import Store
+
+/// Does what some daemon has to do from time to time: announces finished batches, keeps tallies few, reads tables that
+/// are newly watched, forgets old batches.
+struct Housekeeper: Sendable {
+    let housekeeping: Housekeeping
+    let batchDays: Int
+    let logger: Logger
+
+    private static let interval = Duration.seconds(5)
+
+    /// Until the task is cancelled.
+    func run() async {
+        let patience = Patience(logger: logger, survivesShutdown: true)
+        var nextForgetting = ContinuousClock.now
+        do {
+            while true {
+                try await patience.keepTrying("housekeeping") {
+                    try await housekeeping.finishBatches()
+                    try await housekeeping.rollUpTallies()
+                }
+                if ContinuousClock.now >= nextForgetting {
+                    let forgotten = try await patience.keepTrying("forgetting old batches") {
+                        try await housekeeping.forgetBatches(afterDays: batchDays)
+                    }
+                    // A thousand at a time: there may be more.
+                    nextForgetting = .now + (forgotten > 0 ? Self.interval : .seconds(3600))
+                }
+                try await readWatchedTables(patience)
+                try await Task.sleep(for: Self.interval)
+            }
+        } catch is CancellationError {
+            // The daemon ends.
+        } catch {
+            logger.error("housekeeping ended: \(error)")
+        }
+    }
+
+    private func readWatchedTables(_ patience: Patience) async throws {
+        while true {
+            let rows = try await patience.keepTrying("reading a watched table") { try await housekeeping.backfill() }
+            if rows == 0 { return }
+            try Task.checkCancellation()
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Annotations
+import Model
+import Store
+import Synchronization
+
+/// What makes results of claimed documents: the loaded models, or for `glossator bench queue` something that costs
+/// nothing.
+protocol TextReader: Sendable {
+    /// Reads documents of one model and segmentation; one result a document, in any order.
+    /// - Throws: a `Fault` that is no document's: the model cannot be loaded.
+    func read(_ documents: [ClaimedDocument], isCancelled: @escaping @Sendable () -> Bool) async throws -> Reading
+
+    /// Models in memory.
+    var models: [Int64] { get }
+}
+
+/// Documents that were read.
+struct Reading: Sendable {
+    let documents: [ClaimedDocument]
+    /// One a document, in the same order.
+    let results: [Result<DocumentAnnotation, Fault>]
+    /// Row of `glossator.embedding_spaces`.
+    let spaceID: Int32
+}
+
+/// Reads with models, on threads of its own.
+struct ModelReader: TextReader {
+    private let threads: AnnotatorThreads
+    private let cache: AnnotatorCache
+
+    init(loader: ModelLoader, threads: Int, batchTokens: Int) {
+        self.threads = AnnotatorThreads(count: threads) { AnnotatorWorkspace() }
+        cache = AnnotatorCache(loader: loader, batchTokens: batchTokens)
+    }
+
+    var models: [Int64] { cache.loaded.withLock { $0 } }
+
+    func read(_ documents: [ClaimedDocument], isCancelled: @escaping @Sendable () -> Bool) async throws -> Reading {
+        guard let first = documents.first else { return Reading(documents: [], results: [], spaceID: 0) }
+        let model = try await cache.entry(modelID: first.modelID, segmentation: first.segmentation)
+        let parts = WorkPart.split(documents, among: threads.count)
+        let results = try await threads.map(parts) { part, workspace in
+            model.annotator.annotate(
+                part.documents.map { AnnotationRequest(text: $0.body) }, workspace: &workspace,
+                isCancelled: isCancelled)
+        }
+        return Reading(
+            documents: parts.flatMap(\.documents), results: results.flatMap { $0 }, spaceID: model.spaceID)
+    }
+}

@@ -1,0 +1,91 @@
+import Annotations
+import Store
+import Testing
+import glossator
+
+@Suite("Faults that are no document's")
+struct OutsideFaultsTests {
+    private let start = ContinuousClock.now
+
+    private func fault(_ blame: Fault.Blame) -> Fault { Fault(blame, "\(blame)-away", "x") }
+
+    @Test(
+        "a model's fault pauses that model, any other the daemon",
+        arguments: [Fault.Blame.database, .system, .configuration, .model])
+    func scope(blame: Fault.Blame) {
+        var faults = OutsideFaults()
+        let begun = faults.failed(fault(blame), model: 7, now: start, jitter: 0.5)
+        #expect(begun.pause == .seconds(5))
+        #expect(begun.scope == (blame == .model ? .model(7) : .everything))
+        #expect(faults.avoided(at: start) == (blame == .model ? [7] : []))
+        #expect(faults.pause(at: start) == (blame == .model ? nil : .seconds(5)))
+        #expect(faults.reason(at: start) == "\(blame)-away")
+        let later = start + .seconds(5)
+        #expect(faults.avoided(at: later).isEmpty && faults.pause(at: later) == nil && faults.reason(at: later) == nil)
+    }
+
+    @Test("pauses double from 5 s to 5 minutes while the fault lasts, and begin anew after a success")
+    func doubling() {
+        var faults = OutsideFaults()
+        var now = start
+        var pauses: [Duration] = []
+        for _ in 0..<8 {
+            let pause = faults.failed(fault(.model), model: 7, now: now, jitter: 0.5).pause
+            pauses.append(pause)
+            now += pause
+        }
+        #expect(pauses == [5, 10, 20, 40, 80, 160, 300, 300].map { Duration.seconds($0) })
+        faults.succeeded(model: 8)
+        #expect(faults.failed(fault(.model), model: 7, now: now, jitter: 0.5).pause == .seconds(300))
+        faults.succeeded(model: 7)
+        #expect(faults.failed(fault(.model), model: 7, now: now, jitter: 0.5).pause == .seconds(5))
+    }
+
+    @Test("claims that were under way when a pause began do not prolong it")
+    func underWay() {
+        var faults = OutsideFaults()
+        faults.failed(fault(.system), model: 1, now: start, jitter: 0.5)
+        let second = faults.failed(fault(.system), model: 2, now: start + .seconds(1), jitter: 0.5)
+        #expect(second.pause == .seconds(4))
+        #expect(faults.pause(at: start + .seconds(4)) == .seconds(1))
+    }
+
+    @Test("a daemon that was cut off itself lets the others come back before it declares them dead")
+    func rescue() {
+        var rule = RescueRule(silence: .seconds(45))
+        #expect(rule.mayRescue(afterBeatAt: start), "at the start there is nothing to wait for")
+        rule.beatFailed(at: start + .seconds(10))
+        rule.beatFailed(at: start + .seconds(20))
+        let back = start + .seconds(30)
+        #expect(!rule.mayRescue(afterBeatAt: back))
+        #expect(!rule.mayRescue(afterBeatAt: back + .seconds(44)))
+        #expect(rule.mayRescue(afterBeatAt: back + .seconds(45)))
+        #expect(rule.mayRescue(afterBeatAt: back + .seconds(55)))
+    }
+
+    @Test("the first failure is tried again at once, further ones from 5 s on")
+    func patience() {
+        #expect(Patience.pause(failures: 1, jitter: 1) == .milliseconds(500))
+        #expect(Patience.pause(failures: 2, jitter: 0.5) == .seconds(5))
+        #expect(Patience.pause(failures: 3, jitter: 0.5) == .seconds(10))
+        #expect(Patience.pause(failures: 99, jitter: 0.5) == .seconds(300))
+    }
+
+    @Test("of a claim each text is read once; copies and twins get what was read")
+    func plan() {
+        let claim = [
+            document(1, "a"), document(2, "b"), document(3, "a"), document(4, "c", twin: 99), document(5, "a"),
+        ]
+        let plan = ClaimPlan(claim)
+        #expect(plan.originals.map(\.documentID) == [1, 2])
+        #expect(plan.copies.map(\.document.documentID) == [3, 5])
+        #expect(plan.copies.map(\.originalID) == [1, 1])
+        #expect(plan.twins.map(\.documentID) == [4])
+    }
+
+    private func document(_ id: Int64, _ text: String, twin: Int64? = nil) -> ClaimedDocument {
+        ClaimedDocument(
+            lease: Lease(documentID: id, number: 1), attempt: 1, collection: "c", modelID: 1, segmentation: .document,
+            body: text, bodyHash: Array(text.utf8), twinID: twin)
+    }
+}
