@@ -9,7 +9,7 @@ GLOSSATOR := .build/release/glossator
 export GLOSSATOR_ENCODER ?= $(CURDIR)/$(ENCODER)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop demo-delete test build packages encoder format lint schema ci clean
+.PHONY: help demo demo-stop demo-delete test bench-queue chaos build packages encoder format lint schema ci clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ encoder: packages ## Obtain the encoder all-MiniLM-L6-v2
 
 format: ## Format all Swift sources in place
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench-queue: packages build ## Measure the queue beside bare SQL, on a PostgreSQL of its own
+	@$(GLOSSATOR) bench queue --directory .glossator/bench
+
+chaos: packages build ## Hurt real daemons and a real PostgreSQL, and count what is left
+	@python3 Tests/Chaos/chaos.py --binary $(GLOSSATOR)
 
 lint: ## Check format, shell scripts and the rooms' borders
 	@.ci/run format imports

@@ -75,8 +75,7 @@ extension Queue {
                 try Completion.write(results, waits: results.count == 1, on: session)
             }
         } catch {
-            // 22: a value, 23: a constraint. Anything else is nobody's results' fault.
-            guard let state = error.sqlState, state.hasPrefix("22") || state.hasPrefix("23") else { throw error }
+            guard let state = error.sqlState, !error.isTransient, !Self.isOutside(state) else { throw error }
             guard results.count > 1 else {
                 summary.refused.append((only.lease, error.blaming(.defect)))
                 return
@@ -96,5 +95,12 @@ extension Queue {
                 summary.discarded.append(result.lease.documentID)
             }
         }
+    }
+
+    /// Whether an error says nothing about what was written, but about the server, the connection, the schema or the
+    /// role's rights (the classes of PostgreSQL's manual, appendix A). Every other one is brought out by some row: a
+    /// value, a constraint, a limit, a trigger of somebody's.
+    static func isOutside(_ sqlState: String) -> Bool {
+        ["08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "F0"].contains(String(sqlState.prefix(2)))
     }
 }

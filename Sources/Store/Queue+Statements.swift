@@ -42,7 +42,7 @@ extension Queue {
     /// 1. Of every collection that may run, the row that is next. Not locked: a hint that only chooses the collection.
     /// 2. How many of its rows the token budget has room for. Not locked either: rows are not locked to be left again.
     /// 3. So many rows, skipping those that another claimer holds at this moment, and cut where the budget is spent. A
-    ///    row that was tried before is taken alone, and left out of company.
+    ///    row that was tried before is taken alone, by a daemon that holds nothing else, and left out of company.
     /// 4. A twin: another document of the collection with the same text, annotated by the same model. Then the body is
     ///    not needed. Eight candidates at most, of which the oldest come first, so that a text that is there a million
     ///    times costs no more than one.
@@ -91,7 +91,8 @@ extension Queue {
             FROM free
         ), picked AS MATERIALIZED (
             SELECT document_id, estimated_tokens FROM ranked
-            WHERE place = 1 OR (first_attempts = 0 AND attempts = 0 AND tokens <= $3::bigint)
+            WHERE (place = 1 AND (attempts = 0 OR $7::boolean))
+                OR (first_attempts = 0 AND attempts = 0 AND tokens <= $3::bigint)
         ), token AS MATERIALIZED (
             SELECT nextval('glossator.lease_numbers') AS number,
                 now() + make_interval(secs => $4::bigint + 0.01 * (SELECT sum(estimated_tokens) FROM picked)) AS deadline
@@ -175,8 +176,13 @@ extension Queue {
             hint = excluded.hint, sqlstate = excluded.sqlstate, failed_at = now()
         """)
 
+    /// A clock that was set back would leave a dead daemon's last beat in the future for as long: its silence begins now.
+    static let clampBeats = Statement(
+        "daemon_clamp_beats",
+        "UPDATE glossator.daemons SET beat_at = now() WHERE beat_at > now() + interval '5 seconds'")
+
     /// A daemon that never got the chance to beat, because the server itself was down, is not dead: silence is counted
-    /// from the server's start at the earliest.
+    /// from the server's start at the earliest, unless the clock was set back since.
     static let rescue = Statement(
         "spool_rescue",
         """
@@ -187,7 +193,8 @@ extension Queue {
             LEFT JOIN glossator.daemons d ON d.id = s.daemon_id
             WHERE s.lease IS NOT NULL
                 AND (d.id IS NULL OR d.stopped_at IS NOT NULL OR s.deadline < now()
-                    OR greatest(d.beat_at, pg_postmaster_start_time()) < now() - make_interval(secs => $1::double precision))
+                    OR greatest(d.beat_at, CASE WHEN pg_postmaster_start_time() <= now() THEN pg_postmaster_start_time() END)
+                        < now() - make_interval(secs => $1::double precision))
             ORDER BY s.document_id
             LIMIT 10000
             FOR UPDATE OF s SKIP LOCKED
@@ -241,6 +248,6 @@ extension Queue {
 
     static let statements = [
         register, beat, stop, handBackAll, handBackOthers, claim, handBack, handBackOne, retry, giveUp, rescue,
-        forgetDaemons, depth,
+        clampBeats, forgetDaemons, depth,
     ]
 }

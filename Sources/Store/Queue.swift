@@ -67,8 +67,11 @@ package struct Queue: Sendable {
     ///   - maximumTokens: estimated word pieces; one document is given even if it has more.
     ///   - backbones: claim only for models on these backbones (sha256); nil for any.
     ///   - avoiding: models that the daemon cannot use at present.
+    ///   - isEmptyHanded: the daemon holds nothing else. Only then is it given a document that was tried before: if that
+    ///     one kills it, no other is charged for the death.
     package func claim(
-        daemon: Int64, maximumDocuments: Int, maximumTokens: Int, backbones: [String]? = nil, avoiding: [Int64] = []
+        daemon: Int64, maximumDocuments: Int, maximumTokens: Int, backbones: [String]? = nil, avoiding: [Int64] = [],
+        isEmptyHanded: Bool = true
     ) async throws(Fault) -> [ClaimedDocument] {
         try await connection.run { (session) throws(Fault) in
             let rows = try session.query(
@@ -76,7 +79,7 @@ package struct Queue: Sendable {
                 [
                     .int8(daemon), .int4(Int32(clamping: maximumDocuments)), .int8(Int64(maximumTokens)),
                     .int8(Self.deadline.components.seconds), backbones.map { .texts($0) } ?? .null,
-                    .int8s(avoiding),
+                    .int8s(avoiding), .bool(isEmptyHanded),
                 ])
             var documents: [ClaimedDocument] = []
             documents.reserveCapacity(rows.count)
@@ -178,6 +181,7 @@ package struct Queue: Sendable {
     package static func rescue(
         silence: Duration = Queue.silence, maximumAttempts: Int = RetryPolicy().maximumAttempts, on session: Session
     ) throws(Fault) -> Rescue {
+        _ = try session.query(Self.clampBeats)
         let row = try session.query(
             Self.rescue, [.float8(silence.seconds), .int4(Int32(clamping: maximumAttempts))]
         ).only()

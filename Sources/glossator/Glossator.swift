@@ -25,7 +25,7 @@ struct Glossator: AsyncParsableCommand {
                 name: "Work",
                 subcommands: [
                     ModelCommand.self, ImportCommand.self, RunCommand.self, TrainCommand.self, StatusCommand.self,
-                    SearchCommand.self,
+                    SearchCommand.self, BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "Filter",

@@ -207,6 +207,30 @@ import Testing
         #expect(try await database.queue.rescue(silence: .seconds(1)).returned == 1)
     }
 
+    @Test func aClockThatWasSetBackDoesNotKeepTheDeadAlive() async throws {
+        let (database, daemon) = try await ready()
+        try await database.add("a")
+        _ = try await claim(database, daemon)
+        try database.psql("UPDATE glossator.daemons SET beat_at = now() + interval '3 hours'")
+        #expect(try await database.queue.rescue(silence: .seconds(1)).returned == 0, "its silence begins now")
+        try await Task.sleep(for: .seconds(1.2))
+        #expect(try await database.queue.rescue(silence: .seconds(1)).returned == 1)
+    }
+
+    @Test func aDocumentThatWasTriedIsGivenOnlyToWhoHoldsNothingElse() async throws {
+        let (database, daemon) = try await ready()
+        let ids = try await database.add("tried", "new")
+        try database.psql("UPDATE glossator.spool SET attempts = 1 WHERE document_id = \(ids[0])")
+        func claim(emptyHanded: Bool) async throws -> [Int64] {
+            try await database.queue.claim(
+                daemon: daemon, maximumDocuments: 9, maximumTokens: .max, isEmptyHanded: emptyHanded
+            ).map(\.documentID)
+        }
+        #expect(try await claim(emptyHanded: false).isEmpty)
+        #expect(try await claim(emptyHanded: true) == [ids[0]])
+        #expect(try await claim(emptyHanded: false) == [ids[1]])
+    }
+
     @Test func aDocumentThatKillsDaemonsIsFoundOutAlone() async throws {
         let (database, _) = try await ready()
         let ids = try await database.add("good 1", "poison", "good 2")

@@ -16,7 +16,8 @@ package enum Statements {
     package static var all: [(name: String, text: String)] {
         (Migrator.statements + Queue.statements + Completion.statements + ModelRegistry.statements
             + DocumentStore.statements + GoldStore.statements + EmbeddingReader.statements + StatusReader.statements
-            + TrainingRunStore.statements + ResultReader.statements + Reuse.statements + Housekeeping.statements)
+            + TrainingRunStore.statements + ResultReader.statements + Reuse.statements + Housekeeping.statements
+            + QueueMeter.statements)
             .map { ($0.name, $0.text) }
     }
 }

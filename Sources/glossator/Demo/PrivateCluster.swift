@@ -61,7 +61,7 @@ struct PrivateCluster: Sendable {
     private func startServer() throws(Fault) {
         let options =
             "-k '\(socketDirectory)' -c listen_addresses='' -c shared_buffers=128MB -c max_wal_size=512MB "
-            + "-c unix_socket_permissions=0700 -c jit=off"
+            + "-c unix_socket_permissions=0700 -c jit=off -c max_connections=200"
         var output = ""
         for _ in 0..<5 {
             let result = try run(
@@ -73,6 +73,12 @@ struct PrivateCluster: Sendable {
         throw Fault(
             .system, "cluster-start-failed", "the demo's PostgreSQL did not start: \(output)",
             hint: "read \(log); `make demo-delete` begins anew")
+    }
+
+    /// The path of one of the server's programs; nil where it is not installed.
+    func program(_ name: String) -> String? {
+        let path = binaries + "/" + name
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
     func stop() throws(Fault) {
@@ -96,6 +102,9 @@ struct PrivateCluster: Sendable {
     private func makeDirectories() throws(Fault) {
         for path in Set([directory, socketDirectory]) {
             do {
+                // Only the last folder is private: the server's account has to pass through those above it.
+                try FileManager.default.createDirectory(
+                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
                 try FileManager.default.createDirectory(
                     atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             } catch {

@@ -52,7 +52,7 @@ struct FineTune: Sendable {
         }
         defer { heart.cancel() }
         do {
-            let patience = Patience(logger: Logger(label: "glossator.train"), survivesShutdown: true)
+            let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
             let documents = try await patience.keepTrying("reading gold") {
                 try await gold.allLabelledDocuments(in: collection)
             }

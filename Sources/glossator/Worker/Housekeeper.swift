@@ -7,13 +7,14 @@ import Store
 struct Housekeeper: Sendable {
     let housekeeping: Housekeeping
     let batchDays: Int
+    let grace: ShutdownGrace
     let logger: Logger
 
     private static let interval = Duration.seconds(5)
 
     /// Until the task is cancelled.
     func run() async {
-        let patience = Patience(logger: logger, survivesShutdown: true)
+        let patience = Patience(logger: logger, grace: grace)
         var nextForgetting = ContinuousClock.now
         do {
             while true {

@@ -7,8 +7,9 @@ import Store
 /// work by itself is thrown at once.
 package struct Patience: Sendable {
     let logger: Logger
-    /// The tasks that hold results go on trying after a shutdown began, those that only fetch work do not.
-    let survivesShutdown: Bool
+    /// The tasks that hold results go on trying after a shutdown began, until this is over; those that only fetch work
+    /// have none, and do not.
+    let grace: ShutdownGrace?
 
     func keepTrying<Result: Sendable>(
         _ what: String, _ body: @Sendable () async throws -> Result
@@ -28,8 +29,9 @@ package struct Patience: Sendable {
                         "code": "\(fault.code)", "reason": "\(fault.message)",
                         "pause": "\(pause)",
                     ])
-                if survivesShutdown {
-                    try await Task.sleep(for: pause)
+                if let grace {
+                    guard await grace.allows(pause) else { throw fault }
+                    try Task.checkCancellation()
                 } else {
                     try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
                 }

@@ -10,20 +10,26 @@ struct ResultWriter: Sendable {
     let watch: DaemonWatch
     let logger: Logger
 
-    /// - Returns: The model's fault, when that is why no document of the claim could be annotated.
+    /// - Returns: A fault that is no document's and that will not pass by itself, such as a missing model's.
     @discardableResult
     func write(_ claim: FinishedClaim, tally: inout WorkTally) async throws -> Fault? {
         var failures: [(lease: Lease, fault: Fault)] = claim.failed.map { ($0.document.lease, $0.fault) }
         if !claim.annotated.isEmpty {
-            let summary = try await patience.keepTrying("writing results") {
-                try await queue.complete(claim.annotated)
+            do {
+                let summary = try await patience.keepTrying("writing results") {
+                    try await queue.complete(claim.annotated)
+                }
+                let copies = Set(claim.annotated.filter { $0.copiedFrom != nil }.map(\.lease.documentID))
+                tally.written += summary.written.count
+                tally.reused += summary.written.count { copies.contains($0) }
+                tally.discarded += summary.discarded.count
+                failures += summary.refused
+                tally.provenModels.insert(claim.modelID)
+            } catch let fault as Fault {
+                // None of it could be written, for a reason that is not in the results: a right is missing, a table was
+                // changed, the model's numbers overflow on every text.
+                failures += claim.annotated.map { ($0.lease, fault) }
             }
-            let copies = Set(claim.annotated.filter { $0.copiedFrom != nil }.map(\.lease.documentID))
-            tally.written += summary.written.count
-            tally.reused += summary.written.count { copies.contains($0) }
-            tally.discarded += summary.discarded.count
-            failures += summary.refused
-            tally.provenModels.insert(claim.modelID)
         }
         if !claim.twins.isEmpty {
             let summary = try await patience.keepTrying("copying results") { try await queue.reuse(claim.twins) }
@@ -32,9 +38,9 @@ struct ResultWriter: Sendable {
             tally.discarded += summary.discarded.count
             tally.handedBack += summary.handedBack
         }
-        let modelFault = try await record(failures, of: claim, tally: &tally)
-        if !claim.annotated.isEmpty, modelFault == nil { watch.succeeded(model: claim.modelID) }
-        return modelFault
+        let outside = try await record(failures, of: claim, tally: &tally)
+        if !claim.annotated.isEmpty, outside == nil { watch.succeeded(model: claim.modelID) }
+        return outside
     }
 
     private func record(
@@ -73,7 +79,7 @@ struct ResultWriter: Sendable {
                 "documents": "\(leases.count)", "code": "\(outside.code)", "reason": "\(outside.message)",
                 "hint": "\(outside.hint ?? "")", "pause": "\(pause)",
             ])
-        return outside.blame == .model ? outside : nil
+        return outside.isTransient ? nil : outside
     }
 
     private func report(_ lease: Lease, _ attempt: Int, _ fault: Fault, _ decision: RetryPolicy.Decision) {

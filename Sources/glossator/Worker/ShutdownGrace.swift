@@ -17,6 +17,17 @@ final class ShutdownGrace: Sendable {
     var isOver: Bool {
         end.withLock { end in end.map { ContinuousClock.now >= $0 } ?? false }
     }
+
+    /// Waits for `pause`, or less when the task is cancelled; false, at once, when the grace ends before.
+    func allows(_ pause: Duration) async -> Bool {
+        let wanted = ContinuousClock.now + pause
+        while ContinuousClock.now < wanted, !Task.isCancelled {
+            if let end = end.withLock({ $0 }), end < wanted { return false }
+            // In short steps: a shutdown may begin in the middle.
+            try? await Task.sleep(for: min(.milliseconds(250), ContinuousClock.now.duration(to: wanted)))
+        }
+        return true
+    }
 }
 
 /// The end of all patience: a daemon that is told to stop while the database hangs would be killed at the service's stop

@@ -37,6 +37,8 @@ struct Worker: Service {
     let logger: Logger
     /// Told after every claim that was written.
     var progress: @Sendable (WorkTally) -> Void = { _ in }
+    /// Told how long each claim took that brought something.
+    var claimed: @Sendable (Duration) -> Void = { _ in }
     /// Told when a shutdown begins.
     var shutdownBegan: @Sendable () -> Void = {}
     /// Reads in the place of the models.
@@ -57,20 +59,29 @@ struct Worker: Service {
     func run() async throws {
         let connections = try await WorkerConnections(database, listens: options.listens)
         let queue = Queue(connection: connections.claiming)
-        let steady = Patience(logger: logger, survivesShutdown: true)
-        let daemon = try await steady.keepTrying("registering") {
+        let daemon = try await Patience(logger: logger, grace: nil).keepTrying("registering") {
             try await queue.registerDaemon(host: Host.name, pid: Host.processID, version: Version.text)
         }
         logger.info(
             "annotating", metadata: ["daemon": "\(daemon)", "threads": "\(options.threads)"])
-        let outcome = await Result { try await stages(daemon: daemon, queue: queue, connections: connections) }
+        let grace = ShutdownGrace(options.grace)
+        let outcome = await Result {
+            try await withGracefulShutdownHandler {
+                try await stages(daemon: daemon, queue: queue, connections: connections, grace: grace)
+            } onGracefulShutdown: {
+                grace.begin()
+                shutdownBegan()
+            }
+        }
         // Whatever ended the stages: what is still held goes back at once, instead of after a minute of silence.
         let handedBack = try? await queue.stop(daemon: daemon)
         let tally = try outcome.get()
         logger.info("stopped", metadata: tally.metadata.merging(["handed_back": "\(handedBack ?? 0)"]) { $1 })
     }
 
-    private func stages(daemon: Int64, queue: Queue, connections: WorkerConnections) async throws -> WorkTally {
+    private func stages(
+        daemon: Int64, queue: Queue, connections: WorkerConnections, grace: ShutdownGrace
+    ) async throws -> WorkTally {
         let claims = AsyncChannel<[ClaimedDocument]>()
         let finished = AsyncChannel<FinishedClaim>()
         let held = HeldClaims()
@@ -90,7 +101,9 @@ struct Worker: Service {
                 return nil
             }
             group.addTask {
-                await Housekeeper(housekeeping: housekeeping, batchDays: options.batchDays, logger: logger).run()
+                await Housekeeper(
+                    housekeeping: housekeeping, batchDays: options.batchDays, grace: grace, logger: logger
+                ).run()
                 return nil
             }
             group.addTask {
@@ -100,13 +113,13 @@ struct Worker: Service {
             }
             group.addTask {
                 defer { finished.finish() }
-                try await compute(claims, with: reader, into: finished)
+                try await compute(claims, with: reader, grace: grace, into: finished)
                 return nil
             }
             group.addTask {
                 try await write(
                     finished, with: Queue(connection: connections.writing),
-                    Housekeeping(connection: connections.writing), held: held)
+                    Housekeeping(connection: connections.writing), held: held, grace: grace)
             }
             var tally = WorkTally()
             for try await result in group {
@@ -125,7 +138,7 @@ struct Worker: Service {
         daemon: Int64, with queue: Queue, connections: WorkerConnections, held: HeldClaims,
         into claims: AsyncChannel<[ClaimedDocument]>
     ) async throws {
-        let patience = Patience(logger: logger, survivesShutdown: false)
+        let patience = Patience(logger: logger, grace: nil)
         var foreign = ForeignWork(shelf: shelf, logger: logger)
         do {
             while !Task.isShuttingDownGracefully {
@@ -134,17 +147,26 @@ struct Worker: Service {
                     continue
                 }
                 let avoided = watch.avoided
+                let began = ContinuousClock.now
                 let documents = try await patience.keepTrying("claiming") {
-                    try await held.claim(with: queue, daemon: daemon) {
+                    try await held.claim(with: queue, daemon: daemon) { isEmptyHanded in
                         try await queue.claim(
                             daemon: daemon, maximumDocuments: options.claimDocuments,
                             maximumTokens: options.claimTokens, backbones: reader == nil ? shelf.hashes : nil,
-                            avoiding: avoided)
+                            avoiding: avoided, isEmptyHanded: isEmptyHanded)
                     }
                 }
                 watch.setIdle(documents.isEmpty)
                 if !documents.isEmpty {
+                    claimed(ContinuousClock.now - began)
                     await claims.send(documents)
+                    // One that was tried before may be what kills daemons: nothing else is to be held beside it.
+                    while documents[0].attempt > 1, !held.isEmpty, !Task.isCancelled { await held.waitForRelease() }
+                    continue
+                }
+                if !held.isEmpty {
+                    // What is next may be one that is given to empty hands only.
+                    await held.waitForRelease()
                     continue
                 }
                 if options.drains || foreign.isDue {
@@ -176,7 +198,7 @@ struct Worker: Service {
     /// A drain is not over while rows of a watched table are still to become documents.
     private func hasReadWatchedTables(_ connections: WorkerConnections) async throws -> Bool {
         let housekeeping = Housekeeping(connection: connections.keeping)
-        return try await Patience(logger: logger, survivesShutdown: false).keepTrying("reading a watched table") {
+        return try await Patience(logger: logger, grace: nil).keepTrying("reading a watched table") {
             try await housekeeping.backfill() == 0
         }
     }
@@ -184,36 +206,30 @@ struct Worker: Service {
     // MARK: - Compute
 
     private func compute(
-        _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader,
+        _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader, grace: ShutdownGrace,
         into finished: AsyncChannel<FinishedClaim>
     ) async throws {
-        let grace = ShutdownGrace(options.grace)
-        try await withGracefulShutdownHandler {
-            for await documents in claims {
-                let started = ContinuousClock.now
-                let plan = ClaimPlan(documents)
-                let claim: FinishedClaim
-                do {
-                    let reading = try await reader.read(plan.originals) { grace.isOver }
-                    claim = FinishedClaim(
-                        documents, plan: plan, reading: reading, computed: ContinuousClock.now - started)
-                } catch let fault as Fault {
-                    claim = FinishedClaim(documents, plan: plan, fault: fault, computed: ContinuousClock.now - started)
-                }
-                await finished.send(claim)
+        for await documents in claims {
+            let started = ContinuousClock.now
+            let plan = ClaimPlan(documents)
+            let claim: FinishedClaim
+            do {
+                let reading = try await reader.read(plan.originals) { grace.isOver }
+                claim = FinishedClaim(documents, plan: plan, reading: reading, computed: ContinuousClock.now - started)
+            } catch let fault as Fault {
+                claim = FinishedClaim(documents, plan: plan, fault: fault, computed: ContinuousClock.now - started)
             }
-        } onGracefulShutdown: {
-            grace.begin()
-            shutdownBegan()
+            await finished.send(claim)
         }
     }
 
     // MARK: - Write
 
     private func write(
-        _ finished: AsyncChannel<FinishedClaim>, with queue: Queue, _ housekeeping: Housekeeping, held: HeldClaims
+        _ finished: AsyncChannel<FinishedClaim>, with queue: Queue, _ housekeeping: Housekeeping, held: HeldClaims,
+        grace: ShutdownGrace
     ) async throws -> WorkTally {
-        let patience = Patience(logger: logger, survivesShutdown: true)
+        let patience = Patience(logger: logger, grace: grace)
         let writer = ResultWriter(
             queue: queue, retries: options.retries, patience: patience, watch: watch, logger: logger)
         var tally = WorkTally()
@@ -222,13 +238,13 @@ struct Worker: Service {
         var reported = WorkTally()
         for await claim in finished {
             let before = tally
-            let modelFault = try await writer.write(claim, tally: &tally)
+            let outside = try await writer.write(claim, tally: &tally)
             held.release(claim.documents)
             tally.count(claim)
             Self.measure(claim, written: tally.written - before.written, failed: tally.failed - before.failed)
             progress(tally)
-            // Somebody waits for the end of a drain, and it would not come before the model does.
-            if options.drains, let modelFault { throw modelFault }
+            // Somebody waits for the end of a drain, and it would not come before the model does, or a right is granted.
+            if options.drains, let outside { throw outside }
             logger.debug("claim written", metadata: tally.metadata)
             if ContinuousClock.now - lastFinishing > .seconds(1) {
                 // Whoever listens for the end of a batch need not wait for the housekeeping.
@@ -241,7 +257,8 @@ struct Worker: Service {
                 (lastReport, reported) = (.now, tally)
             }
         }
-        _ = try await patience.keepTrying("finishing batches") { try await housekeeping.finishBatches() }
+        // Others will do it if this one cannot.
+        _ = try? await housekeeping.finishBatches()
         return tally
     }
 

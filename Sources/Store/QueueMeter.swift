@@ -1,0 +1,65 @@
+package import Annotations
+
+/// What `glossator bench queue` needs of a database: something to do, and what doing it cost the server. Only ever used
+/// on a database made for it.
+package struct QueueMeter: Sendable {
+    package let connection: Connection
+
+    package init(connection: Connection) { self.connection = connection }
+
+    /// Empties the schema's documents and the dead rows of earlier runs, and puts `count` new documents of about 200
+    /// bytes, no two alike, into the collection `bench`.
+    package func fill(_ count: Int) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            try session.execute("TRUNCATE glossator.documents CASCADE", named: "bench-empty", isPatient: true)
+            try session.execute("SELECT glossator.recount()", named: "bench-recount", isPatient: true)
+            try session.execute(
+                """
+                INSERT INTO glossator.documents (collection, external_id, body)
+                SELECT 'bench', 'd' || n, 'document ' || n || repeat(' of a length that is common for mails', 5)
+                FROM generate_series(1, \(count)) n
+                """, named: "bench-fill", isPatient: true)
+            try session.execute("VACUUM (ANALYZE) glossator.spool, glossator.documents", named: "bench-vacuum", isPatient: true)
+            try session.execute("CHECKPOINT", named: "bench-checkpoint", isPatient: true)
+        }
+    }
+
+    /// Bytes of write-ahead log since the cluster was made.
+    package func logPosition() async throws(Fault) -> Int {
+        try await connection.run { (session) throws(Fault) in try session.query(Self.position).only().int(0) }
+    }
+
+    package struct Leftovers: Sendable {
+        package let spooled: Int
+        package let annotated: Int
+        /// Rows of the spool that died and were not vacuumed yet, and bytes of the spool with its indexes.
+        package let deadRows: Int
+        package let spoolBytes: Int
+    }
+
+    package func leftovers() async throws(Fault) -> Leftovers {
+        try await connection.run { (session) throws(Fault) in
+            let row = try session.query(Self.leftovers).only()
+            return Leftovers(
+                spooled: try row.int(0), annotated: try row.int(1), deadRows: try row.int(2), spoolBytes: try row.int(3))
+        }
+    }
+
+    /// Whether documents of somebody's are here.
+    package func hasDocuments() async throws(Fault) -> Bool {
+        try await connection.run { (session) throws(Fault) in try session.query(Self.hasDocuments).only().bool(0) }
+    }
+
+    private static let position = Statement(
+        "meter_position", "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+    private static let leftovers = Statement(
+        "meter_leftovers",
+        """
+        SELECT (SELECT count(*) FROM glossator.spool), (SELECT count(*) FROM glossator.annotations),
+            pg_stat_get_dead_tuples('glossator.spool'::regclass), pg_total_relation_size('glossator.spool')
+        """)
+    private static let hasDocuments = Statement(
+        "meter_documents", "SELECT EXISTS (SELECT FROM glossator.documents WHERE collection <> 'bench')")
+
+    static let statements = [position, leftovers, hasDocuments]
+}
