@@ -1,24 +1,36 @@
 package import Foundation
 
-/// A throw-away PostgreSQL for tests: one a test process, started by the first test that asks, gone at the end.
+/// A throw-away PostgreSQL for tests: one a test process, and one with TLS, started by the first test that asks, gone at
+/// the end.
 ///
 /// Binaries are taken from `PG_BIN`, the PATH, `pg_config --bindir`, or the newest `/usr/lib/postgresql/*/bin`. A root
-/// user runs them as `postgres`. The cluster listens on a socket in its own folder only, and does not fsync.
+/// user runs them as `postgres`. The cluster listens on a socket in its own folder, and does not fsync.
 package final class TemporaryCluster: Sendable {
     /// Holds the data, the log and the socket.
     package let directory: URL
+    /// Names the socket; of a cluster with TLS, where it listens on 127.0.0.1 as well.
+    package let port: UInt16
     private let binaries: URL
 
     /// The process's cluster.
     package static func shared() throws -> TemporaryCluster { try started.get() }
 
-    private static let started = Result { try TemporaryCluster() }
+    // Two roles need a password, so that a wrong one can be tried.
+    private static let started = Result {
+        try TemporaryCluster(rules: [
+            "local all with_password,with_password_in_file scram-sha-256", "local all all trust",
+        ])
+    }
 
     /// What connects to a database of the cluster as its superuser.
-    package func conninfo(_ database: String) -> String { "host=\(directory.path) user=postgres dbname=\(database)" }
+    package func conninfo(_ database: String) -> String {
+        "host=\(directory.path) port=\(port) user=postgres dbname=\(database)"
+    }
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// Runs SQL, one statement a string, each in its own transaction; returns what psql prints, unaligned.
@@ -36,9 +48,17 @@ package final class TemporaryCluster: Sendable {
 
     // MARK: Starting and stopping
 
-    private init() throws {
+    /// - Parameters:
+    ///   - rules: Lines of `pg_hba.conf`.
+    ///   - port: Where to listen on 127.0.0.1; nil for the socket only.
+    ///   - options: Of the server, `name=value`.
+    ///   - prepare: Gets the folder before the server starts.
+    init(
+        rules: [String], port: UInt16? = nil, options: [String] = [], prepare: (URL) throws -> Void = { _ in }
+    ) throws {
         Self.removeStale()
         binaries = try Self.findBinaries()
+        self.port = port ?? 5432
         var template = Array("/tmp/\(Self.prefix)XXXXXX".utf8CString)
         // Not TMPDIR: a socket's path has 107 bytes at most.
         guard mkdtemp(&template) != nil else { throw Failure(description: "no folder can be made in /tmp") }
@@ -49,38 +69,52 @@ package final class TemporaryCluster: Sendable {
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             throw Failure(description: "\(path) cannot be locked")
         }
-        if geteuid() == 0 {
-            guard let account = getpwnam("postgres") else { throw Failure(description: "no account postgres") }
-            chown(path, account.pointee.pw_uid, account.pointee.pw_gid)
-        }
+        try ChildProgram.giveToServer(path)
         try run(
             "initdb",
             [
                 "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
                 "--no-instructions",
             ], asServer: true)
-        // One role needs a password, so that a wrong one can be tried.
-        try Data("local all with_password scram-sha-256\nlocal all all trust\n".utf8)
-            .write(to: directory.appendingPathComponent("data/pg_hba.conf"))
+        try Data(rules.map { $0 + "\n" }.joined().utf8).write(to: directory.appendingPathComponent("data/pg_hba.conf"))
+        try prepare(directory)
+        let all =
+            [
+                "listen_addresses=" + (port == nil ? "''" : "127.0.0.1"), "port=\(self.port)", "fsync=off",
+                "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "jit=off",
+                "max_connections=400",
+            ] + options
+        Self.removeAtExit(directory)
         try run(
             "pg_ctl",
             [
                 "-D", data, "-s", "-w", "-t", "30", "-l", path + "/log", "-o",
-                "-k \(path) -c listen_addresses='' -c fsync=off -c full_page_writes=off -c synchronous_commit=off "
-                    + "-c shared_buffers=64MB -c jit=off -c max_connections=400",
-                "start",
+                "-k \(path) " + all.map { "-c \($0)" }.joined(separator: " "), "start",
             ], asServer: true)
-        let directory = directory
-        TemporaryCluster.atExit = { Self.remove(directory) }
-        atexit { TemporaryCluster.atExit?() }
     }
 
-    nonisolated(unsafe) private static var atExit: (@Sendable () -> Void)?
+    private static func removeAtExit(_ directory: URL) {
+        let isFirst = directoriesLock.withLock {
+            directories.append(directory)
+            return directories.count == 1
+        }
+        if isFirst {
+            atexit {
+                for directory in TemporaryCluster.directoriesLock.withLock({ TemporaryCluster.directories }) {
+                    TemporaryCluster.remove(directory)
+                }
+            }
+        }
+    }
+
+    private static let directoriesLock = NSLock()
+    nonisolated(unsafe) private static var directories: [URL] = []
     private static let prefix = "glossator-pg-"
     private var data: String { directory.path + "/data" }
 
     /// Kills the server (immediately: nothing in it is worth a checkpoint) and deletes the folder.
     private static func remove(_ directory: URL) {
+        TemporaryPooler.stop(beside: directory)
         let pidFile = directory.appendingPathComponent("data/postmaster.pid")
         if let text = try? String(contentsOf: pidFile, encoding: .utf8),
             let pid = text.split(separator: "\n").first.flatMap({ pid_t($0) }), pid > 1
@@ -112,7 +146,7 @@ package final class TemporaryCluster: Sendable {
             candidates.append(
                 URL(fileURLWithPath: folder + "/initdb").resolvingSymlinksInPath().deletingLastPathComponent().path)
         }
-        if let folder = try? capture("/usr/bin/env", ["pg_config", "--bindir"]) {
+        if let folder = try? ChildProgram.run("/usr/bin/env", ["pg_config", "--bindir"]) {
             candidates.append(folder.trimmingCharacters(in: .whitespacesAndNewlines))
         }
         let root = "/usr/lib/postgresql"
@@ -131,43 +165,7 @@ package final class TemporaryCluster: Sendable {
 
     @discardableResult
     private func run(_ program: String, _ arguments: [String], asServer: Bool) throws -> String {
-        let path = binaries.appendingPathComponent(program).path
-        // The server refuses to run as root.
-        if asServer, geteuid() == 0 {
-            return try Self.capture(
-                "/usr/bin/env",
-                ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env", "--", path]
-                    + arguments)
-        }
-        return try Self.capture(path, arguments)
-    }
-
-    /// Runs a program to its end. Not by Foundation's Process: that waits until nobody holds a descriptor which every
-    /// child inherits, and the server that pg_ctl leaves behind holds it for ever.
-    private static func capture(_ path: String, _ arguments: [String]) throws -> String {
-        let out = FileManager.default.temporaryDirectory.appendingPathComponent("glossator-out-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: out) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, out.path, O_CREAT | O_WRONLY | O_TRUNC, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // The server's account may not be able to enter the folder of the sources.
-        let words = ["/usr/bin/env", "-C", "/", path] + arguments
-        let argv = words.map { strdup($0) } + [nil]
-        defer { argv.forEach { free($0) } }
-        var pid: pid_t = 0
-        guard posix_spawn(&pid, words[0], &actions, nil, argv, environ) == 0 else {
-            throw Failure(description: "\(path) cannot be started")
-        }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-        let text = String(decoding: (try? Data(contentsOf: out)) ?? Data(), as: UTF8.self)
-        guard status == 0 else {
-            throw Failure(description: "\(path) \(arguments.joined(separator: " ")): \(text)")
-        }
-        return text
+        try ChildProgram.run(binaries.appendingPathComponent(program).path, arguments, asServer: asServer)
     }
 }
 
