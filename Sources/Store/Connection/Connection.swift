@@ -13,12 +13,11 @@ package actor Connection {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package nonisolated let settings: ConnectionSettings
-    private var session: Session?
-    private var channels: [String] = []
-    private var isClosed = false
+    private let keeper: SessionKeeper
 
     private init(_ settings: ConnectionSettings) {
         self.settings = settings
+        keeper = SessionKeeper(settings)
         executor = ThreadExecutor(name: settings.applicationName)
     }
 
@@ -33,7 +32,7 @@ package actor Connection {
     }
 
     /// Whether the next call has to connect first.
-    package var isBroken: Bool { session?.isBroken ?? true }
+    package var isBroken: Bool { keeper.isBroken }
 
     /// `server_version_num` of the server, e.g. 150004.
     package func serverVersion() async throws(Fault) -> Int {
@@ -41,14 +40,11 @@ package actor Connection {
     }
 
     /// Hangs up. Calls after this throw.
-    package func close() {
-        session = nil
-        isClosed = true
-    }
+    package func close() { keeper.close() }
 
     /// Lends the session to `body`, on this connection's thread; nothing else runs on the connection meanwhile.
     package func run<R: Sendable>(_ body: @Sendable (Session) throws(Fault) -> R) async throws(Fault) -> R {
-        try body(connected())
+        try body(keeper.connected())
     }
 
     /// Runs one statement and reads each of its rows.
@@ -60,17 +56,19 @@ package actor Connection {
 
     /// `run` in one transaction: what `body` throws rolls back.
     func transaction<R: Sendable>(_ body: @Sendable (Session) throws(Fault) -> R) async throws(Fault) -> R {
-        let session = try connected()
+        let session = try keeper.connected()
         return try session.transaction { () throws(Fault) in try body(session) }
     }
 
     // MARK: Notifications
 
-    /// Subscribes to a channel, again after every reconnect. Through a PgBouncer in transaction mode notifications do
-    /// not arrive: poll as well.
-    package func listen(to channel: String) async throws(Fault) {
-        try connected().execute("LISTEN \"\(channel.replacing("\"", with: "\"\""))\"", named: "listen")
-        if !channels.contains(channel) { channels.append(channel) }
+    /// Subscribes to a channel, again after every reconnect. False, and nothing is done, where no notification would
+    /// arrive, because a pooler lends the session to others: whoever waits has to look by himself.
+    @discardableResult
+    package func listen(to channel: String) async throws(Fault) -> Bool {
+        guard settings.poolMode == .session else { return false }
+        try keeper.listen(to: channel)
+        return true
     }
 
     /// Waits until a notification arrives (true), or the time is over or the task is cancelled (false). Occupies the
@@ -87,7 +85,7 @@ package actor Connection {
 
     private func wait(timeout: Duration, wakeUp: WakeUp) -> Result<Bool, Fault> {
         do throws(Fault) {
-            let session = try connected()
+            let session = try keeper.connected()
             if try !session.notifications().isEmpty { return .success(true) }
             let end = ContinuousClock.now + timeout
             while true {
@@ -106,25 +104,12 @@ package actor Connection {
         }
     }
 
-    // MARK: Connecting
-
-    private func connect() throws(Fault) { _ = try connected() }
-
-    private func connected() throws(Fault) -> Session {
-        if let session, !session.isBroken { return session }
-        guard !isClosed else { throw Fault(.defect, "connection-closed", "the database connection was closed") }
-        session = nil
-        let fresh = try Session(settings)
-        for channel in channels {
-            try fresh.execute("LISTEN \"\(channel.replacing("\"", with: "\"\""))\"", named: "listen")
-        }
-        session = fresh
-        return fresh
-    }
+    private func connect() throws(Fault) { _ = try keeper.connected() }
 }
 
 extension Connection {
-    /// Prepares every statement of the room and returns their names: proof that all of them fit the schema.
+    /// Prepares every statement of the room and returns their names: proof that all of them fit the schema. Not in
+    /// `PoolMode.transaction`, where prepared statements would be left in other clients' sessions.
     package func prepareAll() async throws(Fault) -> [String] {
         try await run { (session) throws(Fault) in
             for (name, text) in Statements.all { try session.prepare(Statement(name, text)) }

@@ -1,3 +1,12 @@
+/// Who owns a server's session between two transactions.
+package enum PoolMode: String, Sendable, Hashable, CaseIterable {
+    /// This connection, from connecting to hanging up: a server itself, or a pooler that lends a session a client.
+    case session
+    /// A pooler that lends a session a transaction, such as PgBouncer with `pool_mode = transaction`. Nothing is used
+    /// that outlives a transaction: no prepared statement, no start-up option, no `LISTEN`.
+    case transaction
+}
+
 /// How to reach the database and how long to wait for it.
 package struct ConnectionSettings: Sendable, Hashable {
     /// A URL (`postgresql://…`) or keywords (`host=… dbname=…`). Nil leaves everything to `PG*`, services and passfiles,
@@ -15,15 +24,13 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var lockTimeout: Duration?
     /// A peer that does not answer for this long is gone (TCP keepalives and `tcp_user_timeout`).
     package var peerTimeoutSeconds: Int
-    /// Time-outs travel as start-up options, which a PgBouncer refuses unless its `ignore_startup_parameters` has
-    /// `options`. False sends none; the client's own deadline stays.
-    package var sendsOptions: Bool
+    /// Whether a pooler in between may give the next transaction to another session.
+    package var poolMode: PoolMode
 
     package init(
         conninfo: String? = nil, applicationName: String = "glossator", connectTimeoutSeconds: Int = 10,
         statementTimeout: Duration? = .seconds(60), answerGrace: Duration = .seconds(15),
-        lockTimeout: Duration? = .seconds(15),
-        peerTimeoutSeconds: Int = 30, sendsOptions: Bool = true
+        lockTimeout: Duration? = .seconds(15), peerTimeoutSeconds: Int = 30, poolMode: PoolMode = .session
     ) {
         self.conninfo = conninfo
         self.applicationName = applicationName
@@ -32,13 +39,14 @@ package struct ConnectionSettings: Sendable, Hashable {
         self.answerGrace = answerGrace
         self.lockTimeout = lockTimeout
         self.peerTimeoutSeconds = peerTimeoutSeconds
-        self.sendsOptions = sendsOptions
+        self.poolMode = poolMode
     }
 }
 
 extension ConnectionSettings {
     /// libpq's keywords in the order in which they are given to it: what comes later wins. `given` are the keywords
-    /// that the conninfo or the environment sets, so that a default of ours never overrides a wish of the user's.
+    /// that the conninfo, its service or the environment sets, so that a default of ours never overrides a wish of the
+    /// user's.
     func keywords(given: [String: String]) -> [(name: String, value: String)] {
         var keywords: [(name: String, value: String)] = []
         func propose(_ name: String, _ value: String) {
@@ -53,16 +61,23 @@ extension ConnectionSettings {
         propose("fallback_application_name", applicationName)
         if let conninfo { keywords.append(("dbname", conninfo)) }
         keywords.append(("client_encoding", "UTF8"))
-        if sendsOptions {
-            var options: [String] = []
-            if let statementTimeout { options.append("-c statement_timeout=\(statementTimeout.milliseconds)") }
-            if let lockTimeout { options.append("-c lock_timeout=\(lockTimeout.milliseconds)") }
-            options.append("-c idle_in_transaction_session_timeout=60000")
+        // PgBouncer refuses `options`, and could not keep them for one client of many.
+        if poolMode == .session {
+            var options = serverTimeouts.map { "-c \($0.name)=\($0.milliseconds)" }
             // The user's own come last, and win.
             if let own = given["options"] { options.append(own) }
             keywords.append(("options", options.joined(separator: " ")))
         }
         return keywords
+    }
+
+    /// The time-outs that the server keeps, by its names for them.
+    var serverTimeouts: [(name: String, milliseconds: Int64)] {
+        var timeouts: [(name: String, milliseconds: Int64)] = []
+        if let statementTimeout { timeouts.append(("statement_timeout", statementTimeout.milliseconds)) }
+        if let lockTimeout { timeouts.append(("lock_timeout", lockTimeout.milliseconds)) }
+        timeouts.append(("idle_in_transaction_session_timeout", 60_000))
+        return timeouts
     }
 
     /// How long the client waits for the server's answer to one statement.

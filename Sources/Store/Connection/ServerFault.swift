@@ -30,6 +30,10 @@ enum ServerFault {
         var isTransient = false
     }
 
+    private static let pooler = Known(
+        code: "database-pooler", blame: .configuration,
+        hint: "a connection pooler is in between: set database.pool-mode to transaction")
+
     /// By SQLSTATE, or by its class when the state itself is not listed.
     private static let known: [String: Known] = [
         "08": Known(
@@ -43,6 +47,8 @@ enum ServerFault {
         "25006": Known(
             code: "database-read-only", hint: "this is a standby; add target_session_attrs=read-write to the conninfo",
             isTransient: true),
+        // What a pooler in transaction mode answers to a client that takes the session for its own.
+        "26000": pooler, "42P05": pooler,
         "28000": Known(code: "database-login-refused", hint: "pg_hba.conf or the role refuses this login"),
         "28P01": Known(
             code: "database-password", hint: "set PGPASSWORD or write ~/.pgpass (mode 0600), or correct DATABASE_URL"),
@@ -101,33 +107,39 @@ enum ServerFault {
             hint: "the server or the network hangs; the connection was given up", sqlState: "08006", isTransient: true)
     }
 
-    /// A connection that was not established. libpq gives no SQLSTATE here, only the server's words, so the known ones
-    /// are recognised by them; a server that speaks another language is treated as one that may come back.
+    /// A connection that was not established, by the words of libpq, which are English, or of an English server.
     static func connectionFailed(_ message: String) -> Fault {
         let text = oneLine(message)
         let signs: [(String, String)] = [
             // Before the role itself: "too many connections for role".
             ("too many clients", "53300"), ("too many connections for", "53300"),
-            ("remaining connection slots", "53300"), ("password authentication failed", "28P01"),
+            ("remaining connection slots", "53300"), ("no more connections allowed", "53300"),
+            ("password authentication failed", "28P01"),
             ("no password supplied", "28P01"), ("no pg_hba.conf entry", "28000"),
             ("authentication failed", "28000"), ("role \"", "28000"), ("is not permitted to log in", "28000"),
             ("is starting up", "57P03"), ("is shutting down", "57P03"), ("recovery mode", "57P03"),
             ("not yet accepting connections", "57P03"), ("No space left on device", "53100"),
+            ("no such database", "3D000"), ("unsupported startup parameter", "26000"),
         ]
         if text.contains("database \""), text.contains("does not exist") {
             return connectionFault("3D000", text)
         }
         for (sign, state) in signs where text.contains(sign) { return connectionFault(state, text) }
-        if text.contains("SSL") || text.contains("certificate") {
+        // A peer that hangs up in the middle of a handshake may be back the next time.
+        let isHangUp = text.contains("SSL SYSCALL error") || text.contains("SSL connection has been closed")
+        if !isHangUp, text.contains("SSL") || text.contains("certificate") {
             return Fault(
                 .configuration, "database-tls", text,
                 hint: "check sslmode, sslrootcert, sslcert and sslkey in the conninfo or PG* variables")
         }
-        if text.contains("invalid connection option") || text.contains("invalid URI") || text.contains("invalid port")
-            || text.contains("missing \"=\"") || text.contains("definition of service")
-        {
+        let isAboutAddress =
+            text.hasPrefix("invalid ") || text.contains("invalid integer value") || text.hasPrefix("could not match")
+            || text.contains("definition of service")
+        if isAboutAddress {
+            // A URL with an unescaped character in its password has a part of it where a port should be.
             return Fault(
-                .configuration, "database-conninfo", text,
+                .configuration, "database-conninfo",
+                text.contains("invalid integer value") ? Conninfo.withoutQuoted(text) : text,
                 hint: "a URL like postgresql://user@host:5432/name, or keywords like host=… dbname=…")
         }
         return Fault(
@@ -136,10 +148,23 @@ enum ServerFault {
             sqlState: "08001", isTransient: true)
     }
 
+    /// Whether a connection was refused by a server whose words were not understood. Between the severity, which it
+    /// translates too, and its message libpq puts a colon and two spaces.
+    static func isForeign(_ fault: Fault) -> Bool { fault.code == "database-away" && fault.message.contains(":  ") }
+
+    /// A connection that was refused in words that are not understood, by the SQLSTATE that stands among them when libpq
+    /// is verbose; of several hosts the last one's.
+    static func connectionFailed(_ message: String, verbose: String) -> Fault {
+        guard let state = verbose.matches(of: #/: {2}([0-9A-Z]{5}): /#).last.map({ String($0.1) }) else {
+            return connectionFailed(verbose)
+        }
+        return connectionFault(state, oneLine(message))
+    }
+
     private static func connectionFault(_ state: String, _ text: String) -> Fault {
-        let known = known[state]
+        let known = known[state] ?? known[String(state.prefix(2))]
         return Fault(
-            .database, known?.code ?? "database-away", text, hint: known?.hint, sqlState: state,
+            known?.blame ?? .database, known?.code ?? "database-away", text, hint: known?.hint, sqlState: state,
             isTransient: known?.isTransient ?? true)
     }
 

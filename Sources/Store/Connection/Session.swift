@@ -2,79 +2,107 @@ package import Annotations
 internal import CPostgres
 internal import Foundation
 
-/// One libpq connection and what is prepared on it. Synchronous: it lives on its `Connection`'s thread and is lent to
-/// closures there, so that nothing can come between the statements of a transaction.
+/// One libpq connection and what is prepared on it. Synchronous: it lives on the thread of its `Connection` or of the
+/// caller of a `BlockingConnection`, and is lent to closures there, so that nothing can come between the statements of a
+/// transaction.
 package final class Session {
     private let pointer: OpaquePointer
     private var parameterTypes: [String: [UInt32]] = [:]
     private let answerTimeout: Duration?
+    /// Of a session that another client may have after the transaction; nil when the session is ours and was told at its
+    /// start.
+    private let timeouts: TransactionTimeouts?
     /// The connection is unusable: what was in flight has an unknown end.
     private(set) var isBroken = false
 
     /// Connects; blocks up to the connect time-out of every host.
     init(_ settings: ConnectionSettings) throws(Fault) {
-        let given = try Self.givenKeywords(settings.conninfo)
-        let keywords = settings.keywords(given: given)
-        guard let pointer = Self.connect(keywords) else {
-            throw Fault(.system, "memory", "no memory for a database connection")
-        }
-        guard PQstatus(pointer) == CONNECTION_OK else {
-            defer { PQfinish(pointer) }
-            throw ServerFault.connectionFailed(String(cString: PQerrorMessage(pointer)))
-        }
+        pointer = try Self.connect(settings.keywords(given: Conninfo.givenKeywords(settings.conninfo)))
         // libpq would print the server's warnings to standard error, in the middle of a progress bar; what matters of them
         // comes again as the fault of the statement that follows.
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         // So that a server that hangs while it is being written to is noticed as well.
         PQsetnonblocking(pointer, 1)
-        self.pointer = pointer
         answerTimeout = settings.answerTimeout
+        timeouts = settings.poolMode == .transaction ? TransactionTimeouts(settings) : nil
     }
 
     deinit { PQfinish(pointer) }
 
     /// `server_version_num` as 150004, without asking the server.
     var serverVersion: Int { Int(PQserverVersion(pointer)) }
-    var socket: Int32 { PQsocket(pointer) }
+
+    /// The descriptor of the connection, to watch or to inspect; -1 when there is none.
+    package var socket: Int32 { PQsocket(pointer) }
 
     /// A parameter that the server reports by itself, such as `server_encoding`.
     func parameter(_ name: String) -> String? { PQparameterStatus(pointer, name).map { String(cString: $0) } }
 
     // MARK: Statements
 
-    /// Runs a prepared statement, preparing it the first time.
+    /// Runs a statement with binary parameters and results: prepared, the first time it is met, in a session that is
+    /// ours; else by its text.
     func query(_ statement: Statement, _ values: [SQLValue] = []) throws(Fault) -> Rows {
-        let types = try prepare(statement)
-        guard types.count == values.count else {
+        guard statement.parameterCount == values.count else {
             throw Fault(
                 .defect, "statement-parameters",
-                "\(statement.name) takes \(types.count) parameters, not \(values.count)")
+                "\(statement.name) takes \(statement.parameterCount) parameters, not \(values.count)")
         }
-        var encoded: [[UInt8]?] = []
-        encoded.reserveCapacity(values.count)
+        guard let timeouts else { return try queryPrepared(statement, values) }
+        return try queryText(statement, values, timeouts)
+    }
+
+    private func queryPrepared(_ statement: Statement, _ values: [SQLValue]) throws(Fault) -> Rows {
+        let types = try prepare(statement)
         for (index, value) in values.enumerated() {
             if let type = value.typeID, type != types[index] {
                 throw Fault(
                     .defect, "statement-parameters",
                     "parameter \(index + 1) of \(statement.name) has type \(types[index]), not \(type)")
             }
-            encoded.append(try value.encoded())
         }
-        let sent = withParameters(encoded) { pointers, lengths, formats in
+        let parameters = try Parameters(values)
+        let sent = parameters.withArrays { pointers, lengths, formats in
             PQsendQueryPrepared(pointer, statement.name, Int32(values.count), pointers, lengths, formats, 1)
         }
         return try finish(sent, of: statement.name, deadline: deadline)
     }
 
+    /// The server is told the values' types and casts them to what the text says, so that a wrong one is still refused or
+    /// converted, never misread. Outside a transaction the time-outs travel with the statement: one round trip, and one
+    /// transaction, which ends with the pipeline.
+    private func queryText(
+        _ statement: Statement, _ values: [SQLValue], _ timeouts: TransactionTimeouts
+    ) throws(Fault) -> Rows {
+        let parameters = try Parameters(values)
+        let types = values.map { $0.typeID ?? 0 }
+        func send() -> Int32 {
+            parameters.withArrays { pointers, lengths, formats in
+                PQsendQueryParams(
+                    pointer, statement.text, Int32(values.count), types, pointers, lengths, formats, 1)
+            }
+        }
+        guard isOutsideTransaction else { return try finish(send(), of: statement.name, deadline: deadline) }
+        guard PQenterPipelineMode(pointer) == 1 else { throw lost() }
+        defer { if !isBroken, PQexitPipelineMode(pointer) != 1 { isBroken = true } }
+        let areSent =
+            PQsendQueryParams(pointer, timeouts.query, 0, nil, nil, nil, nil, 1) == 1 && send() == 1
+            && PQpipelineSync(pointer) == 1
+        return try finish(areSent ? 1 : 0, of: statement.name, deadline: deadline, isPipeline: true)
+    }
+
     /// Runs text without parameters, any number of statements, in text format: `BEGIN`, and migrations. `isPatient`
     /// waits as long as it takes.
     package func execute(_ text: String, named name: String, isPatient: Bool = false) throws(Fault) {
+        var text = text
+        if let timeouts, isOutsideTransaction { text = "\(timeouts.commands); \(text)" }
         _ = try finish(PQsendQuery(pointer, text), of: name, deadline: isPatient ? nil : deadline)
     }
 
     /// Runs `body` in one transaction. Whatever it throws rolls back; a lost connection has rolled back by itself.
     func transaction<R>(_ body: () throws(Fault) -> R) throws(Fault) -> R {
-        try execute("BEGIN", named: "begin")
+        try finish(
+            PQsendQuery(pointer, timeouts.map { "BEGIN; \($0.commands)" } ?? "BEGIN"), of: "begin", deadline: deadline)
         let result: R
         do {
             result = try body()
@@ -87,18 +115,26 @@ package final class Session {
         return result
     }
 
-    /// Prepares a statement unless it is, and returns its parameters' types as the server understood them.
+    /// Prepares a statement unless it is, and returns its parameters' types as the server understood them. Only where the
+    /// session is ours.
     @discardableResult
     func prepare(_ statement: Statement) throws(Fault) -> [UInt32] {
         if let types = parameterTypes[statement.name] { return types }
-        _ = try finish(
+        try finish(
             PQsendPrepare(pointer, statement.name, statement.text, 0, nil), of: statement.name, deadline: deadline)
         let description = try finish(
             PQsendDescribePrepared(pointer, statement.name), of: statement.name, deadline: deadline)
         let types = description.parameterTypes
+        guard types.count == statement.parameterCount else {
+            throw Fault(
+                .defect, "statement-parameters",
+                "\(statement.name) takes \(types.count) parameters, not \(statement.parameterCount)")
+        }
         parameterTypes[statement.name] = types
         return types
     }
+
+    private var isOutsideTransaction: Bool { PQtransactionStatus(pointer) == PQTRANS_IDLE }
 
     // MARK: Notifications
 
@@ -117,27 +153,37 @@ package final class Session {
 
     private var deadline: ContinuousClock.Instant? { answerTimeout.map { .now + $0 } }
 
-    /// Sends what is left, waits for every result, and returns the last.
-    private func finish(_ sent: Int32, of name: String, deadline: ContinuousClock.Instant?) throws(Fault) -> Rows {
+    /// Sends what is left, waits for every result, up to the pipeline's end if it is one, and returns the last.
+    @discardableResult
+    private func finish(
+        _ sent: Int32, of name: String, deadline: ContinuousClock.Instant?, isPipeline: Bool = false
+    ) throws(Fault) -> Rows {
         guard sent == 1 else { throw lost() }
-        var flushed = PQflush(pointer)
-        while flushed == 1 {
-            try wait(events: Int16(POLLIN | POLLOUT), for: name, until: deadline)
-            guard PQconsumeInput(pointer) == 1 else { throw lost() }
-            flushed = PQflush(pointer)
-        }
-        guard flushed == 0 else { throw lost() }
+        try flush(name, until: deadline)
         var last: Rows?
         var failure: Fault?
-        while true {
+        reading: while true {
             while PQisBusy(pointer) == 1 {
                 try wait(events: Int16(POLLIN), for: name, until: deadline)
-                guard PQconsumeInput(pointer) == 1 else { throw lost() }
+                guard PQconsumeInput(pointer) == 1 else {
+                    // What the server said before it hung up tells more.
+                    let loss = lost()
+                    throw failure ?? loss
+                }
             }
-            guard let result = PQgetResult(pointer) else { break }
+            guard let result = PQgetResult(pointer) else {
+                // In a pipeline each statement's results end so.
+                if isPipeline, PQstatus(pointer) == CONNECTION_OK { continue }
+                break
+            }
             switch PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
                 last = Rows(owning: result)
+            case PGRES_PIPELINE_SYNC:
+                PQclear(result)
+                break reading
+            case PGRES_PIPELINE_ABORTED:
+                PQclear(result)
             default:
                 // libpq's own result for a lost connection carries no SQLSTATE.
                 failure = failure ?? fault(of: result, statement: name)
@@ -148,6 +194,16 @@ package final class Session {
         if let failure { throw failure }
         guard let last else { throw lost() }
         return last
+    }
+
+    private func flush(_ name: String, until deadline: ContinuousClock.Instant?) throws(Fault) {
+        var flushed = PQflush(pointer)
+        while flushed == 1 {
+            try wait(events: Int16(POLLIN | POLLOUT), for: name, until: deadline)
+            guard PQconsumeInput(pointer) == 1 else { throw lost() }
+            flushed = PQflush(pointer)
+        }
+        guard flushed == 0 else { throw lost() }
     }
 
     private func wait(events: Int16, for name: String, until deadline: ContinuousClock.Instant?) throws(Fault) {
@@ -185,71 +241,24 @@ package final class Session {
 }
 
 extension Session {
-    /// The keywords that the conninfo sets, or else the environment, the service file or libpq's own defaults.
-    private static func givenKeywords(_ conninfo: String?) throws(Fault) -> [String: String] {
-        var given = values(of: PQconndefaults())
-        guard let conninfo else { return given }
-        var message: UnsafeMutablePointer<CChar>?
-        guard let parsed = PQconninfoParse(conninfo, &message) else {
-            defer { PQfreemem(message) }
-            throw Fault(
-                .configuration, "database-conninfo",
-                "the database's address is not understood: "
-                    + withoutSecrets(message.map { String(cString: $0) } ?? "no memory", conninfo: conninfo),
-                hint: "a URL like postgresql://user@host:5432/name, or keywords like host=… dbname=…")
+    /// A server of another language cannot be understood by its words. Its SQLSTATE stands among them only when libpq was
+    /// asked to be verbose, which it can be no sooner than there is a connection to ask: so such a server is asked twice.
+    private static func connect(_ keywords: [(name: String, value: String)]) throws(Fault) -> OpaquePointer {
+        guard let pointer = Conninfo.connect(keywords) else {
+            throw Fault(.system, "memory", "no memory for a database connection")
         }
-        given.merge(values(of: parsed)) { _, new in new }
-        return given
-    }
-
-    /// libpq quotes what it could not parse: the whole URL, or the word after which it expected "=". Either may hold a
-    /// password; names of options may not.
-    private static func withoutSecrets(_ message: String, conninfo: String) -> String {
-        let text = message.trimmingCharacters(in: .whitespacesAndNewlines).replacing(conninfo, with: "…")
-        let isAboutName = text.hasPrefix("invalid connection option") || text.hasPrefix("invalid URI query parameter")
-        if isAboutName { return text }
-        return text.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
-            .map { index, part in index % 2 == 1 && part.count > 1 ? "…" : String(part) }.joined(separator: "\"")
-    }
-
-    private static func values(of options: UnsafeMutablePointer<PQconninfoOption>?) -> [String: String] {
-        guard let options else { return [:] }
-        defer { PQconninfoFree(options) }
-        var values: [String: String] = [:]
-        var option = options
-        while let keyword = option.pointee.keyword {
-            if let value = option.pointee.val { values[String(cString: keyword)] = String(cString: value) }
-            option += 1
+        if PQstatus(pointer) == CONNECTION_OK { return pointer }
+        var fault = ServerFault.connectionFailed(String(cString: PQerrorMessage(pointer)))
+        if ServerFault.isForeign(fault) {
+            PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
+            PQreset(pointer)
+            if PQstatus(pointer) == CONNECTION_OK {
+                PQsetErrorVerbosity(pointer, PQERRORS_DEFAULT)
+                return pointer
+            }
+            fault = ServerFault.connectionFailed(fault.message, verbose: String(cString: PQerrorMessage(pointer)))
         }
-        return values
-    }
-
-    private static func connect(_ keywords: [(name: String, value: String)]) -> OpaquePointer? {
-        let names = keywords.map { strdup($0.name) } + [nil]
-        let values = keywords.map { strdup($0.value) } + [nil]
-        defer { (names + values).forEach { free($0) } }
-        return PQconnectdbParams(names.map { UnsafePointer($0) }, values.map { UnsafePointer($0) }, 1)
-    }
-
-    /// Lends the parameters to libpq as its three parallel arrays; nil is a null.
-    private func withParameters<R>(
-        _ values: [[UInt8]?],
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?) -> R
-    ) -> R {
-        // One block for all of them: libpq wants pointers that live until it has copied.
-        var offsets: [Int?] = []
-        var block: [UInt8] = []
-        block.reserveCapacity(values.reduce(1) { $0 + ($1?.count ?? 0) })
-        for value in values {
-            offsets.append(value == nil ? nil : block.count)
-            if let value { block.append(contentsOf: value) }
-        }
-        block.append(0)
-        let lengths = values.map { Int32(truncatingIfNeeded: $0?.count ?? 0) }
-        let formats = [Int32](repeating: 1, count: values.count)
-        return block.withUnsafeBufferPointer { block in
-            let start = UnsafeRawPointer(block.baseAddress!).assumingMemoryBound(to: CChar.self)
-            return body(offsets.map { $0.map { start + $0 } }, lengths, formats)
-        }
+        PQfinish(pointer)
+        throw fault
     }
 }

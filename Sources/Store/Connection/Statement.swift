@@ -1,13 +1,20 @@
-/// A statement that is prepared once a connection and then run by its name, with binary parameters and results.
+/// A statement with binary parameters and results. Prepared once a session and then run by its name, unless a pooler
+/// lends sessions by the transaction.
 struct Statement: Sendable {
     /// Unique in the room; appears in `pg_prepared_statements` and in faults.
     let name: String
     /// Every parameter is cast (`$1::bigint`), so that the server's idea of its type is ours.
     let text: String
+    /// The highest `$n` of the text. No literal of the room's contains a `$` before a digit.
+    let parameterCount: Int
 
     init(_ name: String, _ text: String) {
         self.name = name
         self.text = text
+        parameterCount =
+            text.utf8.split(separator: UInt8(ascii: "$"), omittingEmptySubsequences: false).dropFirst()
+            .map { $0.prefix { (48...57).contains($0) }.reduce(0) { $0 * 10 + Int($1) - 48 } }
+            .max() ?? 0
     }
 }
 
