@@ -66,11 +66,23 @@ import Testing
         #expect(full?.code == "database-connections" && full?.sqlState == "53300" && full?.isTransient == true)
     }
 
-    @Test(arguments: ["postgresql://[", "host=localhost nonsense=1", "just words"])
+    @Test(arguments: [
+        "postgresql://[", "host=localhost nonsense=1", "just words", "postgres://x:y:z", "host=localhost port=99999",
+        "host=localhost sslmode=nonsense", "host=a,b,c port=1,2", "host=localhost keepalives=maybe", "service=nowhere",
+    ])
     func anAddressThatIsNoneIsAConfigurationFault(conninfo: String) async {
         let refusal = await fault { _ = try await Connection.open(ConnectionSettings(conninfo: conninfo)) }
         #expect(refusal?.code == "database-conninfo")
         #expect(refusal?.blame == .configuration)
+        #expect(refusal?.isTransient == false)
+    }
+
+    @Test func aPasswordThatIsTakenForAPortIsNotTold() async {
+        let refusal = await fault {
+            _ = try await Connection.open(ConnectionSettings(conninfo: "postgres://user:hush/word@host/name"))
+        }
+        #expect(refusal?.code == "database-conninfo")
+        #expect(refusal?.description.contains("hush") == false)
     }
 
     @Test func aMissingSchemaSaysWhatToRun() async throws {
@@ -127,23 +139,10 @@ import Testing
         var settings = database.settings
         settings.statementTimeout = .milliseconds(100)
         let connection = try await Connection.open(settings)
-        let end = await fault { try await connection.sleep(5) }
+        let end = await fault { try await connection.execute("SELECT pg_sleep(5)") }
         #expect(end?.code == "database-statement-timeout")
         #expect(end?.isTransient == true)
         #expect(await !connection.isBroken)
-    }
-
-    @Test func aServerThatHangsIsGivenUpByTheClient() async throws {
-        let database = try await TestDatabase.create()
-        // No time-out on the server: as if it did not run at all.
-        let connection = try await Connection.open(
-            ConnectionSettings(
-                conninfo: database.conninfo, statementTimeout: .milliseconds(1), answerGrace: .milliseconds(200),
-                sendsOptions: false))
-        let silence = await fault { try await connection.sleep(5) }
-        #expect(silence?.code == "database-silent")
-        #expect(silence?.isTransient == true)
-        #expect(await connection.isBroken)
     }
 
     @Test func aNotificationEndsTheWait() async throws {
@@ -175,7 +174,8 @@ import Testing
         let settings = ConnectionSettings(
             conninfo: database.conninfo + " options='-c statement_timeout=50' application_name=mine")
         let connection = try await Connection.open(settings)
-        #expect(await fault { try await connection.sleep(3) }?.code == "database-statement-timeout")
+        #expect(
+            await fault { try await connection.execute("SELECT pg_sleep(3)") }?.code == "database-statement-timeout")
         #expect(try database.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mine'") == "1")
     }
 
@@ -185,14 +185,5 @@ import Testing
         #expect(refusal?.code == "text-nul")
         #expect(refusal?.blame == .input)
         #expect(try database.count("documents") == 0)
-    }
-}
-
-extension Connection {
-    /// Keeps the server busy.
-    fileprivate func sleep(_ seconds: Int) async throws(Fault) {
-        try await run { (session) throws(Fault) in
-            try session.execute("SELECT pg_sleep(\(seconds))", named: "sleep")
-        }
     }
 }

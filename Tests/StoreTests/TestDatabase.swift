@@ -19,6 +19,11 @@ struct TestDatabase {
     }
 
     var settings: ConnectionSettings { ConnectionSettings(conninfo: conninfo) }
+    /// Half a second for a server that does not answer.
+    var impatient: ConnectionSettings {
+        ConnectionSettings(
+            conninfo: conninfo, statementTimeout: .milliseconds(250), answerGrace: .milliseconds(250))
+    }
     var name: String { String(conninfo.split(separator: "=").last ?? "") }
     var queue: Queue { Queue(connection: connection) }
     var documents: DocumentStore { DocumentStore(connection: connection) }
@@ -80,6 +85,13 @@ struct TestDatabase {
     /// Counts rows of `glossator.table`.
     func count(_ table: String, _ condition: String = "true") throws -> Int {
         Int(try psql("SELECT count(*) FROM glossator.\(table) WHERE \(condition)")) ?? -1
+    }
+}
+
+extension Connection {
+    /// Runs SQL as the room's own statements are run.
+    func execute(_ sql: String) async throws(Fault) {
+        try await run { (session) throws(Fault) in try session.execute(sql, named: "of the test") }
     }
 }
 
