@@ -83,12 +83,14 @@ extension Logger {
 }
 
 extension Settings {
+    private var poolMode: PoolMode { PoolMode(rawValue: text("database.pool-mode")) ?? .session }
+
     func connection(applicationName: String) -> ConnectionSettings {
         let url = text("database.url")
         return ConnectionSettings(
             conninfo: url.isEmpty ? nil : url, applicationName: applicationName,
             connectTimeoutSeconds: integer("database.connect-timeout-seconds"),
-            statementTimeout: .seconds(integer("database.statement-timeout-seconds")))
+            statementTimeout: .seconds(integer("database.statement-timeout-seconds")), poolMode: poolMode)
     }
 
     func workerOptions(drains: Bool) -> Worker.Options {
@@ -96,7 +98,7 @@ extension Settings {
             threads: workerThreads, claimDocuments: integer("worker.claim-documents"),
             claimTokens: integer("worker.claim-tokens"), batchTokens: integer("worker.batch-tokens"),
             poll: .seconds(number("worker.poll-seconds")), beat: .seconds(number("worker.beat-seconds")),
-            listens: flag("worker.listen"),
+            listens: flag("worker.listen") && poolMode == .session,
             retries: RetryPolicy(maximumAttempts: integer("worker.maximum-attempts")),
             grace: .seconds(number("worker.grace-seconds")), drains: drains,
             batchDays: integer("housekeeping.batch-days"))

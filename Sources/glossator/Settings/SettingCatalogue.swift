@@ -41,6 +41,11 @@ enum SettingCatalogue {
         .init(
             key: "database.statement-timeout-seconds", kind: .integer(1...86_400), defaultValue: "300",
             summary: "The server ends a statement that runs longer."),
+        .init(
+            key: "database.pool-mode", kind: .choice(["session", "transaction"]), defaultValue: "session",
+            summary:
+                "transaction: a pooler such as PgBouncer gives every transaction another server session; "
+                + "the daemon then polls."),
     ]
 
     private static let models: [SettingDefinition] = [
@@ -69,7 +74,7 @@ enum SettingCatalogue {
             summary: "How often an idle daemon looks into the queue when no notification wakes it."),
         .init(
             key: "worker.listen", kind: .flag, defaultValue: "true",
-            summary: "Wake up by LISTEN/NOTIFY; switch off behind a transaction-mode connection pool."),
+            summary: "Wake up by LISTEN/NOTIFY; false is meant where database.pool-mode is transaction."),
         .init(
             key: "worker.maximum-attempts", kind: .integer(1...100), defaultValue: "3",
             summary: "Attempts that a document at fault is given before it moves to glossator.failures."),
