@@ -1,12 +1,7 @@
 -- What an operator looks at when the queue does not move. Locks nothing that existed before.
 
 CREATE VIEW glossator.queue_health AS
-SELECT
-    (SELECT coalesce(sum(p.queued), 0) FROM glossator.progress p)::bigint AS queued,
-    (SELECT coalesce(sum(p.running), 0) FROM glossator.progress p)::bigint AS running,
-    (SELECT max(p.oldest) FROM glossator.progress p JOIN glossator.model_in_force f USING (collection)
-        WHERE NOT f.paused AND f.model_id IS NOT NULL) AS oldest_ready,
-    (SELECT count(*) FROM glossator.failures)::bigint AS failed,
+SELECT work.queued, work.running, work.oldest_ready, work.failed,
     (SELECT count(*) FROM glossator.daemons d WHERE d.stopped_at IS NULL AND d.beat_at > now() - interval '45 seconds') AS daemons,
     (SELECT count(*) FROM glossator.daemons d WHERE d.stopped_at IS NULL AND d.beat_at <= now() - interval '45 seconds'
         AND d.beat_at > now() - interval '1 day') AS silent_daemons,
@@ -27,6 +22,12 @@ SELECT
         UNION ALL SELECT p.transaction FROM pg_prepared_xacts p
     ) h) AS held_transactions
 FROM pg_stat_all_tables spool
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(p.queued), 0)::bigint AS queued, coalesce(sum(p.running), 0)::bigint AS running,
+        coalesce(sum(p.failed), 0)::bigint AS failed,
+        max(p.oldest) FILTER (WHERE NOT f.paused AND f.model_id IS NOT NULL) AS oldest_ready
+    FROM glossator.progress p JOIN glossator.model_in_force f USING (collection)
+) work
 LEFT JOIN LATERAL (
     SELECT now() - a.xact_start AS transaction, a.pid FROM pg_stat_activity a
     WHERE a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'

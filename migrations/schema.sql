@@ -3065,16 +3065,10 @@ COMMENT ON COLUMN glossator.progress.oldest IS 'For how long the document that i
 --
 
 CREATE VIEW glossator.queue_health AS
- SELECT (( SELECT COALESCE(sum(p.queued), (0)::numeric) AS "coalesce"
-           FROM glossator.progress p))::bigint AS queued,
-    (( SELECT COALESCE(sum(p.running), (0)::numeric) AS "coalesce"
-           FROM glossator.progress p))::bigint AS running,
-    ( SELECT max(p.oldest) AS max
-           FROM (glossator.progress p
-             JOIN glossator.model_in_force f USING (collection))
-          WHERE ((NOT f.paused) AND (f.model_id IS NOT NULL))) AS oldest_ready,
-    ( SELECT count(*) AS count
-           FROM glossator.failures) AS failed,
+ SELECT work.queued,
+    work.running,
+    work.oldest_ready,
+    work.failed,
     ( SELECT count(*) AS count
            FROM glossator.daemons d
           WHERE ((d.stopped_at IS NULL) AND (d.beat_at > (now() - '00:00:45'::interval)))) AS daemons,
@@ -3111,7 +3105,13 @@ CREATE VIEW glossator.queue_health AS
                 UNION ALL
                  SELECT p.transaction
                    FROM pg_prepared_xacts p) h) AS held_transactions
-   FROM (pg_stat_all_tables spool
+   FROM ((pg_stat_all_tables spool
+     CROSS JOIN LATERAL ( SELECT (COALESCE(sum(p.queued), (0)::numeric))::bigint AS queued,
+            (COALESCE(sum(p.running), (0)::numeric))::bigint AS running,
+            (COALESCE(sum(p.failed), (0)::numeric))::bigint AS failed,
+            max(p.oldest) FILTER (WHERE ((NOT f.paused) AND (f.model_id IS NOT NULL))) AS oldest_ready
+           FROM (glossator.progress p
+             JOIN glossator.model_in_force f USING (collection))) work)
      LEFT JOIN LATERAL ( SELECT (now() - a.xact_start) AS transaction,
             a.pid
            FROM pg_stat_activity a

@@ -25,12 +25,11 @@ struct WorkerConnections: Sendable {
         loading = try await open("load", statementTimeout: .seconds(60))
         writing = try await open("write", statementTimeout: .seconds(60))
         keeping = try await open("keep")
-        if listens {
-            let connection = try await open("listen", statementTimeout: .seconds(30))
-            try await connection.listen(to: "glossator_spool")
-            listening = connection
-        } else {
+        guard listens else {
             listening = nil
+            return
         }
+        let connection = try await open("listen", statementTimeout: .seconds(30))
+        listening = try await connection.listen(to: "glossator_spool") ? connection : nil
     }
 }
