@@ -190,12 +190,6 @@ import Testing
     }
 }
 
-extension Connection {
-    fileprivate func execute(_ sql: String) async throws(Fault) {
-        try await run { (session) throws(Fault) in try session.execute(sql, named: "test") }
-    }
-}
-
 extension TestDatabase {
     /// Returns when a session of this database waits for a lock.
     fileprivate func waitForABlockedSession() async throws {
