@@ -6,33 +6,33 @@ extension Completion {
     /// The documents are locked first: whoever deletes one locks it and then its spool row, and the other way round
     /// the two would wait for each other. A document that is locked already is reported with no daemon.
     private static func holding(_ passingOver: String) -> String {
-            """
-            WITH held AS MATERIALIZED (
-                SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::integer[], $5::boolean[])
-                    AS h (document_id, lease, body_sha256, tokens, reused)
-            ), present AS MATERIALIZED (
-                SELECT h.document_id, h.lease, h.tokens, h.reused
-                FROM held h JOIN glossator.documents d ON d.id = h.document_id AND d.body_sha256 = h.body_sha256
-                ORDER BY d.id
-                FOR KEY SHARE OF d \(passingOver)
-            ), gone AS (
-                DELETE FROM glossator.spool s USING present p
-                WHERE s.document_id = p.document_id AND s.lease = p.lease
-                RETURNING s.document_id, s.daemon_id, s.collection, s.batch_id, p.tokens, p.reused
-            ), tally AS (
-                INSERT INTO glossator.tallies (collection, batch_id, completed, reused, tokens)
-                SELECT g.collection, g.batch_id, count(*), count(*) FILTER (WHERE g.reused), sum(g.tokens)
-                FROM gone g GROUP BY 1, 2
-            )
-            SELECT g.document_id, g.daemon_id,
-                EXISTS (SELECT FROM glossator.annotations a WHERE a.document_id = g.document_id)
-                    OR EXISTS (SELECT FROM glossator.failures f WHERE f.document_id = g.document_id)
-            FROM gone g
-            UNION ALL
-            SELECT h.document_id, NULL, false
+        """
+        WITH held AS MATERIALIZED (
+            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::integer[], $5::boolean[])
+                AS h (document_id, lease, body_sha256, tokens, reused)
+        ), present AS MATERIALIZED (
+            SELECT h.document_id, h.lease, h.tokens, h.reused
             FROM held h JOIN glossator.documents d ON d.id = h.document_id AND d.body_sha256 = h.body_sha256
-            WHERE h.document_id NOT IN (SELECT p.document_id FROM present p)
-            """
+            ORDER BY d.id
+            FOR KEY SHARE OF d \(passingOver)
+        ), gone AS (
+            DELETE FROM glossator.spool s USING present p
+            WHERE s.document_id = p.document_id AND s.lease = p.lease
+            RETURNING s.document_id, s.daemon_id, s.collection, s.batch_id, p.tokens, p.reused
+        ), tally AS (
+            INSERT INTO glossator.tallies (collection, batch_id, completed, reused, tokens)
+            SELECT g.collection, g.batch_id, count(*), count(*) FILTER (WHERE g.reused), sum(g.tokens)
+            FROM gone g GROUP BY 1, 2
+        )
+        SELECT g.document_id, g.daemon_id,
+            EXISTS (SELECT FROM glossator.annotations a WHERE a.document_id = g.document_id)
+                OR EXISTS (SELECT FROM glossator.failures f WHERE f.document_id = g.document_id)
+        FROM gone g
+        UNION ALL
+        SELECT h.document_id, NULL, false
+        FROM held h JOIN glossator.documents d ON d.id = h.document_id AND d.body_sha256 = h.body_sha256
+        WHERE h.document_id NOT IN (SELECT p.document_id FROM present p)
+        """
     }
 
     static let hold = Statement("complete_hold", holding("SKIP LOCKED"))

@@ -19,7 +19,8 @@ package struct QueueMeter: Sendable {
                 SELECT 'bench', 'd' || n, 'document ' || n || repeat(' of a length that is common for mails', 5)
                 FROM generate_series(1, \(count)) n
                 """, named: "bench-fill", isPatient: true)
-            try session.execute("VACUUM (ANALYZE) glossator.spool, glossator.documents", named: "bench-vacuum", isPatient: true)
+            try session.execute(
+                "VACUUM (ANALYZE) glossator.spool, glossator.documents", named: "bench-vacuum", isPatient: true)
             try session.execute("CHECKPOINT", named: "bench-checkpoint", isPatient: true)
         }
     }
@@ -41,7 +42,8 @@ package struct QueueMeter: Sendable {
         try await connection.run { (session) throws(Fault) in
             let row = try session.query(Self.leftovers).only()
             return Leftovers(
-                spooled: try row.int(0), annotated: try row.int(1), deadRows: try row.int(2), spoolBytes: try row.int(3))
+                spooled: try row.int(0), annotated: try row.int(1), deadRows: try row.int(2), spoolBytes: try row.int(3)
+            )
         }
     }
 

@@ -32,7 +32,8 @@ import Testing
         let urgent = try await database.add("urgent")[0]
         #expect(try await claim(database, daemon) == [old, urgent], "55 minutes of waiting are more than five steps")
         let waiting = try await database.add("waiting")[0]
-        try database.psql("UPDATE glossator.spool SET priority = 0, due = due + interval '50 minutes' WHERE lease IS NULL")
+        try database.psql(
+            "UPDATE glossator.spool SET priority = 0, due = due + interval '50 minutes' WHERE lease IS NULL")
         try age(database, minutes: 45)
         let urgent2 = try await database.add("urgent 2")[0]
         #expect(try await claim(database, daemon) == [urgent2, waiting])
@@ -125,7 +126,9 @@ import Testing
             let summary = try await other.complete(claimed.map { database.result(of: $0) })
             _ = try await deleted
             #expect(summary.refused.isEmpty && summary.written.count + summary.discarded.count == claimed.count)
-            #expect(try database.count("documents", "id = ANY (ARRAY[\(doomed.map(String.init).joined(separator: ","))])") == 0)
+            #expect(
+                try database.count("documents", "id = ANY (ARRAY[\(doomed.map(String.init).joined(separator: ","))])")
+                    == 0)
         }
         #expect(try database.count("annotations") == 100)
         #expect(try database.count("spool") == 0)

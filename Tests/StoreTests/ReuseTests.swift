@@ -103,7 +103,8 @@ import Testing
     @Test func aTextThatIsThereAThousandTimesIsFoundByOneLook() async throws {
         let (database, daemon, _) = try await annotated("one text")
         try database.psql(
-            "INSERT INTO glossator.documents (collection, body) SELECT 'mail', 'one text' FROM generate_series(1, 1000)")
+            "INSERT INTO glossator.documents (collection, body) SELECT 'mail', 'one text' FROM generate_series(1, 1000)"
+        )
         var rounds = 0
         while true {
             let claimed = try await database.queue.claim(daemon: daemon, maximumDocuments: 250, maximumTokens: .max)

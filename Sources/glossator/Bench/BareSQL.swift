@@ -58,7 +58,8 @@ struct BareSQL: Sendable {
         let result = try ChildProcess.run(
             pgbench,
             [
-                "-h", cluster.socketDirectory, "-U", "postgres", "-n", "-M", "prepared", "-c", String(clients), "-j", "2",
+                "-h", cluster.socketDirectory, "-U", "postgres", "-n", "-M", "prepared", "-c", String(clients), "-j",
+                "2",
                 "-t", String(transactions), "-f", file, PrivateCluster.databaseName,
             ])
         let rate = result.output.split(separator: "\n").first { $0.hasPrefix("tps = ") }

@@ -20,7 +20,8 @@ struct ConstantReader: TextReader {
     private static func annotation(of document: ClaimedDocument) -> DocumentAnnotation {
         DocumentAnnotation(
             segments: [
-                SegmentAnnotation(start: 0, end: document.body.unicodeScalars.count, labels: labels, embedding: embedding)
+                SegmentAnnotation(
+                    start: 0, end: document.body.unicodeScalars.count, labels: labels, embedding: embedding)
             ],
             entities: [
                 Entity(

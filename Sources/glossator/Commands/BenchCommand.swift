@@ -88,7 +88,8 @@ struct BenchQueueCommand: AsyncParsableCommand {
         let numbers = list.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) ?? 0 }
         guard !numbers.isEmpty, numbers.allSatisfy({ range.contains($0) }) else {
             throw Fault(
-                .input, "bench-option", "\(option) \(list) is no list of numbers from \(range.lowerBound) to \(range.upperBound)",
+                .input, "bench-option",
+                "\(option) \(list) is no list of numbers from \(range.lowerBound) to \(range.upperBound)",
                 hint: "write them with commas: 1,4,16")
         }
         return numbers

@@ -53,7 +53,8 @@ struct ImportCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Name to follow this load by (glossator status, glossator.batch_progress). Default: collection/file name.")
+        help: "Name to follow this load by (glossator status, glossator.batch_progress). Default: collection/file name."
+    )
     var batch: String?
 
     @Option(

@@ -50,7 +50,8 @@ struct StatusPage {
         guard !progress.isEmpty else {
             return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
         }
-        return [collectionsTable, rate, batchesTable, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(separator: "\n\n")
+        return [collectionsTable, rate, batchesTable, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(
+            separator: "\n\n")
     }
 
     private var collectionsTable: String {
@@ -104,7 +105,8 @@ struct StatusPage {
         let rows = daemons.map { daemon in
             [
                 String(daemon.id), daemon.host, String(daemon.pid), daemon.version,
-                daemon.isAlive ? daemon.state : "silent for \(Int(daemon.silentFor / .seconds(1))) s", String(daemon.leased),
+                daemon.isAlive ? daemon.state : "silent for \(Int(daemon.silentFor / .seconds(1))) s",
+                String(daemon.leased),
             ]
         }
         return Terminal.table(["daemon", "host", "pid", "version", "state", "holds"], rows, indent: "")

@@ -83,7 +83,8 @@ enum SettingCatalogue {
             summary: "How long a shutdown waits for texts being computed; then they go back to the queue, uncharged."),
         .init(
             key: "worker.stop-seconds", kind: .number(1...3600), defaultValue: "60",
-            summary: "After this long a shutdown ends whatever happens, for example while the database hangs. Keep it below "
+            summary:
+                "After this long a shutdown ends whatever happens, for example while the database hangs. Keep it below "
                 + "the service's stop time (systemd: 90 s)."),
         .init(
             key: "worker.beat-seconds", kind: .number(1...15), defaultValue: "10",
