@@ -6,7 +6,7 @@ package struct CompletedDocument: Sendable {
     /// As it was claimed: results of another text are not written.
     package let bodyHash: [UInt8]
     package let modelID: Int64
-    let segmentation: Segmentation
+    package let segmentation: Segmentation
     /// Row of `glossator.embedding_spaces`.
     package let spaceID: Int32
     package let annotation: DocumentAnnotation

@@ -82,9 +82,27 @@ struct OutsideFaultsTests {
         #expect(plan.twins.map(\.documentID) == [4])
     }
 
-    private func document(_ id: Int64, _ text: String, twin: Int64? = nil) -> ClaimedDocument {
+    @Test("what was read a moment ago is not read again, for two claims, by the same model and segmentation")
+    func recent() {
+        let nothing = DocumentAnnotation(segments: [], entities: [], tokenCount: 3, windowCount: 1)
+        var recent = RecentResults()
+        recent.remember([CompletedDocument(document(1, "a"), spaceID: 5, annotation: nothing)])
+        let plan = ClaimPlan([document(2, "a"), document(3, "b"), document(4, "a", model: 2)], recent: recent)
+        #expect(plan.originals.map(\.documentID) == [3, 4])
+        #expect(plan.remembered.map(\.lease.documentID) == [2])
+        #expect(plan.remembered.map(\.copiedFrom) == [1] && plan.remembered.map(\.spaceID) == [5])
+        // A copy is remembered as what it is.
+        recent.remember(plan.remembered)
+        #expect(ClaimPlan([document(6, "a")], recent: recent).remembered.map(\.copiedFrom) == [1])
+        recent.remember([])
+        recent.remember([])
+        #expect(ClaimPlan([document(7, "a")], recent: recent).originals.count == 1)
+    }
+
+    private func document(_ id: Int64, _ text: String, twin: Int64? = nil, model: Int64 = 1) -> ClaimedDocument {
         ClaimedDocument(
-            lease: Lease(documentID: id, number: 1), attempt: 1, collection: "c", modelID: 1, segmentation: .document,
+            lease: Lease(documentID: id, number: 1), attempt: 1, collection: "c", modelID: model,
+            segmentation: .document,
             body: text, bodyHash: Array(text.utf8), twinID: twin)
     }
 }

@@ -1,31 +1,7 @@
 import Annotations
 import Foundation
 import Logging
-package import Store
-
-/// A claim, sorted by what is to be done: nothing is read twice.
-package struct ClaimPlan: Sendable {
-    /// To be read: of documents with the same text the first.
-    package private(set) var originals: [ClaimedDocument] = []
-    /// Others with the text of an original; they get its results.
-    package private(set) var copies: [(document: ClaimedDocument, originalID: Int64)] = []
-    /// Have a twin in the database: its results are copied there.
-    package private(set) var twins: [ClaimedDocument] = []
-
-    package init(_ claim: [ClaimedDocument]) {
-        var originals: [[UInt8]: Int64] = [:]
-        for document in claim {
-            if document.twinID != nil {
-                twins.append(document)
-            } else if let original = originals[document.bodyHash] {
-                copies.append((document, original))
-            } else {
-                originals[document.bodyHash] = document.documentID
-                self.originals.append(document)
-            }
-        }
-    }
-}
+import Store
 
 /// A claim whose documents have been read, or failed.
 struct FinishedClaim: Sendable {
@@ -42,6 +18,7 @@ struct FinishedClaim: Sendable {
         self.documents = documents
         self.computed = computed
         twins = plan.twins
+        annotated = plan.remembered
         var results: [Int64: Result<DocumentAnnotation, Fault>] = [:]
         for (document, result) in zip(reading.documents, reading.results) {
             results[document.documentID] = result
@@ -58,6 +35,7 @@ struct FinishedClaim: Sendable {
         self.documents = documents
         self.computed = computed
         twins = plan.twins
+        annotated = plan.remembered
         failed = (plan.originals + plan.copies.map(\.document)).map { ($0, fault) }
     }
 

@@ -209,9 +209,10 @@ struct Worker: Service {
         _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader, grace: ShutdownGrace,
         into finished: AsyncChannel<FinishedClaim>
     ) async throws {
+        var recent = RecentResults()
         for await documents in claims {
             let started = ContinuousClock.now
-            let plan = ClaimPlan(documents)
+            let plan = ClaimPlan(documents, recent: recent)
             let claim: FinishedClaim
             do {
                 let reading = try await reader.read(plan.originals) { grace.isOver }
@@ -219,6 +220,7 @@ struct Worker: Service {
             } catch let fault as Fault {
                 claim = FinishedClaim(documents, plan: plan, fault: fault, computed: ContinuousClock.now - started)
             }
+            recent.remember(claim.annotated)
             await finished.send(claim)
         }
     }
