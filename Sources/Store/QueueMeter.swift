@@ -25,6 +25,13 @@ package struct QueueMeter: Sendable {
         }
     }
 
+    /// Adds documents of the same kind.
+    package func add(_ count: Int) async throws(Fault) {
+        _ = try await connection.run { (session) throws(Fault) in
+            try session.query(Self.add, [.int4(Int32(clamping: count))]).affected
+        }
+    }
+
     /// Bytes of write-ahead log since the cluster was made.
     package func logPosition() async throws(Fault) -> Int {
         try await connection.run { (session) throws(Fault) in try session.query(Self.position).only().int(0) }
@@ -54,14 +61,22 @@ package struct QueueMeter: Sendable {
 
     private static let position = Statement(
         "meter_position", "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+    private static let add = Statement(
+        "meter_add",
+        """
+        INSERT INTO glossator.documents (collection, body)
+        SELECT 'bench', gen_random_uuid() || repeat(' of a length that is common for mails', 5)
+        FROM generate_series(1, $1::integer)
+        """)
     private static let leftovers = Statement(
         "meter_leftovers",
         """
-        SELECT (SELECT count(*) FROM glossator.spool), (SELECT count(*) FROM glossator.annotations),
+        SELECT (SELECT count(*) FROM glossator.spool),
+            (SELECT coalesce(sum(completed), 0)::bigint FROM glossator.tallies WHERE collection = 'bench'),
             pg_stat_get_dead_tuples('glossator.spool'::regclass), pg_total_relation_size('glossator.spool')
         """)
     private static let hasDocuments = Statement(
         "meter_documents", "SELECT EXISTS (SELECT FROM glossator.documents WHERE collection <> 'bench')")
 
-    static let statements = [position, leftovers, hasDocuments]
+    static let statements = [position, add, leftovers, hasDocuments]
 }

@@ -26,11 +26,7 @@ struct QueueBench: Sendable {
         var deadRows = 0
         var bare: Double?
 
-        /// Milliseconds below which 99 of 100 claims stayed.
-        var slowestClaim: Double {
-            let sorted = claimTimes.sorted()
-            return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)] * 1000
-        }
+        var slowestClaim: Double { Stopwatch.slowest(claimTimes) }
     }
 
     /// Runs a cell `rounds` times, daemons and bare SQL in turn, and keeps the round of the median.
@@ -53,6 +49,7 @@ struct QueueBench: Sendable {
         let meter = QueueMeter(connection: try await Connection.open(database))
         try await meter.fill(documents)
         let before = try await meter.logPosition()
+        let writtenBefore = try await meter.leftovers().annotated
         let clock = Stopwatch()
         let spaceID = try await spaceID(meter.connection)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -64,18 +61,19 @@ struct QueueBench: Sendable {
         let after = try await meter.logPosition()
         let left = try await meter.leftovers()
         await meter.connection.close()
-        guard left.spooled == 0, left.annotated == documents else {
+        guard left.spooled == 0, left.annotated - writtenBefore == documents else {
             throw Fault(
                 .defect, "bench-incomplete",
-                "of \(documents) documents \(left.annotated) were annotated, \(left.spooled) still wait")
+                "of \(documents) documents \(left.annotated - writtenBefore) were annotated, \(left.spooled) still wait"
+            )
         }
         return Measure(
             documentsPerSecond: Double(documents) / clock.seconds, claimTimes: clock.claimTimes,
             logBytes: Double(after - before) / Double(documents), deadRows: left.deadRows)
     }
 
-    private func worker(_ cell: Cell, _ clock: Stopwatch, _ reader: ConstantReader) -> Worker {
-        var options = settings.workerOptions(drains: true)
+    func worker(_ cell: Cell, _ clock: Stopwatch, _ reader: ConstantReader, drains: Bool = true) -> Worker {
+        var options = settings.workerOptions(drains: drains)
         options.claimDocuments = cell.claim
         options.claimTokens = .max
         var logger = Logger(label: "glossator.bench")
@@ -87,7 +85,7 @@ struct QueueBench: Sendable {
         return worker
     }
 
-    private func spaceID(_ connection: Connection) async throws -> Int32 {
+    func spaceID(_ connection: Connection) async throws -> Int32 {
         let registry = ModelRegistry(connection: connection)
         let space = EmbeddingSpace(
             backboneHash: String(repeating: "be", count: 32), pooling: .mean, normalization: .l2, dimensions: 384)
@@ -123,6 +121,20 @@ final class Stopwatch: Sendable {
 
     var seconds: Double {
         state.withLock { max(0.001, ($0.end - ($0.start ?? $0.end)) / .seconds(1)) }
+    }
+
+    /// Milliseconds below which 99 of 100 claims since the last call stayed.
+    func takeSlowestClaim() -> Double {
+        let times = state.withLock { state in
+            defer { state.claimTimes = [] }
+            return state.claimTimes
+        }
+        return Self.slowest(times)
+    }
+
+    static func slowest(_ times: [Double]) -> Double {
+        let sorted = times.sorted()
+        return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)] * 1000
     }
 
     var claimTimes: [Double] { state.withLock { $0.claimTimes } }

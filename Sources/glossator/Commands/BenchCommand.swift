@@ -36,6 +36,12 @@ struct BenchQueueCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Measurements of each kind, of which the median counts.")
     var rounds: Int = 3
 
+    @Option(name: .long, help: "Instead, feed the daemons for so many minutes and show whether the spool stays small.")
+    var soakMinutes: Int = 0
+
+    @Option(name: .long, help: "Documents a second of the soak.")
+    var rate: Int = 1000
+
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
@@ -60,11 +66,24 @@ struct BenchQueueCommand: AsyncParsableCommand {
         await connection.close()
         let bare = cluster.program("pgbench").map { BareSQL(pgbench: $0, cluster: cluster) }
         let bench = QueueBench(settings: settings, database: database, bare: bare)
+        guard soakMinutes == 0 else { return try await soak(bench) }
         Terminal.show("daemons  claim  documents/s   bare SQL  bare/daemon  claim p99 ms  WAL B/document  dead rows")
         for cell in try cells() {
             let count = max(cell.daemons * cell.claim * 4, documents * min(cell.claim, 64) / 64)
             let measure = try await bench.measure(cell, documents: count, rounds: rounds)
             Terminal.show(Self.line(cell, measure))
+        }
+    }
+
+    private func soak(_ bench: QueueBench) async throws {
+        let count = try Self.numbers(daemons, "--daemons", 1...64)[0]
+        Terminal.show("second  documents/s  waiting  dead rows  spool kB  claim p99 ms")
+        try await QueueSoak(bench: bench, daemons: count, rate: rate, duration: .seconds(60 * soakMinutes)).run {
+            sample in
+            Terminal.show(
+                String(
+                    format: "%6d  %11d  %7d  %9d  %8d  %12.1f", sample.second, sample.written / 30, sample.left.spooled,
+                    sample.left.deadRows, sample.left.spoolBytes / 1024, sample.slowestClaim))
         }
     }
 

@@ -141,7 +141,7 @@ struct Worker: Service {
         let patience = Patience(logger: logger, grace: nil)
         var foreign = ForeignWork(shelf: shelf, logger: logger)
         do {
-            while !Task.isShuttingDownGracefully {
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 if let pause = watch.pause {
                     try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
                     continue
