@@ -73,6 +73,7 @@ CREATE TABLE glossator.documents (
     body text NOT NULL,
     body_sha256 bytea NOT NULL GENERATED ALWAYS AS (glossator.body_sha256(body)) STORED,
     metadata jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
+    batch_id integer,
     batch text CHECK (batch <> '' AND octet_length(batch) <= 200),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (collection, external_id)
@@ -95,6 +96,7 @@ COMMENT ON COLUMN glossator.documents.external_id IS 'Your own key; unique in it
 COMMENT ON COLUMN glossator.documents.body IS 'The text. Immutable: gold and results point into it.';
 COMMENT ON COLUMN glossator.documents.body_sha256 IS 'sha256 of the body''s UTF-8; guards results and decides the held-out split.';
 COMMENT ON COLUMN glossator.documents.metadata IS 'Anything of yours, a JSON object. May change.';
+COMMENT ON COLUMN glossator.documents.batch_id IS 'Row of glossator.batches that the name meant at the time; set by itself. No foreign key: forgetting a batch must not rewrite its documents.';
 COMMENT ON COLUMN glossator.documents.batch IS 'What it came with: a name of your choice for one load, followed in glossator.batch_progress.';
 COMMENT ON COLUMN glossator.documents.created_at IS 'When it was inserted.';
 
@@ -218,21 +220,42 @@ COMMENT ON COLUMN glossator.failures.hint IS 'What to do about it.';
 COMMENT ON COLUMN glossator.failures.sqlstate IS 'The server''s code, when the server refused.';
 COMMENT ON COLUMN glossator.failures.failed_at IS 'When it was given up.';
 
--- Inserting is all a user needs the right to do: what follows from it runs as the schema's owner.
-CREATE FUNCTION glossator.create_named_collection() RETURNS trigger
+-- Inserting is all a user needs the right to do: what follows from it runs as the schema's owner. Nobody may attach these functions to a table of his own, where they would do what they do with other rows: the right to
+-- execute a trigger function is needed to create a trigger, not to fire it.
+CREATE FUNCTION glossator.batch_lock(batch text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN hashtextextended('glossator batch ' || batch, 0);
+COMMENT ON FUNCTION glossator.batch_lock(text) IS
+    'Advisory lock of a batch: whoever adds documents shares it until the commit, whoever finishes or forgets it takes it alone, or leaves it.';
+
+CREATE FUNCTION glossator.prepare_document() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    finished timestamptz;
 BEGIN
     -- A null is for the column's own constraint to refuse.
     IF NEW.collection IS NOT NULL AND NOT EXISTS (SELECT FROM glossator.collections WHERE name = NEW.collection) THEN
         INSERT INTO glossator.collections (name) VALUES (NEW.collection) ON CONFLICT (name) DO NOTHING;
     END IF;
+    NEW.batch_id := NULL;
+    -- An empty name is for the column's own constraint to refuse.
+    IF NEW.batch <> '' THEN
+        PERFORM pg_advisory_xact_lock_shared(glossator.batch_lock(NEW.batch));
+        SELECT b.id, b.finished_at INTO NEW.batch_id, finished FROM glossator.batches b WHERE b.name = NEW.batch;
+        IF NOT FOUND THEN
+            INSERT INTO glossator.batches (name, closed_at) VALUES (left(NEW.batch, 200), now()) ON CONFLICT (name) DO NOTHING;
+            SELECT b.id INTO NEW.batch_id FROM glossator.batches b WHERE b.name = NEW.batch;
+        ELSIF finished IS NOT NULL THEN
+            UPDATE glossator.batches b SET finished_at = NULL WHERE b.id = NEW.batch_id AND b.finished_at IS NOT NULL;
+        END IF;
+    END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION glossator.create_named_collection() IS 'Trigger: a collection exists as soon as a document names it.';
+COMMENT ON FUNCTION glossator.prepare_document() IS 'Trigger: a collection and a batch exist as soon as a document names them.';
+REVOKE EXECUTE ON FUNCTION glossator.prepare_document() FROM PUBLIC;
 
-CREATE TRIGGER documents_create_collection BEFORE INSERT ON glossator.documents
-    FOR EACH ROW EXECUTE FUNCTION glossator.create_named_collection();
+CREATE TRIGGER documents_prepare BEFORE INSERT ON glossator.documents
+    FOR EACH ROW EXECUTE FUNCTION glossator.prepare_document();
 
 CREATE FUNCTION glossator.estimated_tokens(body text) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -242,20 +265,12 @@ COMMENT ON FUNCTION glossator.estimated_tokens(text) IS 'Word pieces of a text, 
 
 CREATE FUNCTION glossator.spool_new_documents() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    names CONSTANT text[] := ARRAY(SELECT DISTINCT n.batch FROM new_documents n WHERE n.batch IS NOT NULL ORDER BY 1);
 BEGIN
-    IF cardinality(names) > 0 THEN
-        INSERT INTO glossator.batches (name, closed_at) SELECT n, now() FROM unnest(names) AS n ON CONFLICT (name) DO NOTHING;
-        UPDATE glossator.batches b SET finished_at = NULL WHERE b.name = ANY (names) AND b.finished_at IS NOT NULL;
-        -- Held until the commit: nobody may find the batch empty, and finish it, while these rows are on their way.
-        PERFORM FROM glossator.batches b WHERE b.name = ANY (names) ORDER BY b.name FOR SHARE;
-    END IF;
     INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id, priority, due)
     SELECT n.id, n.collection, glossator.estimated_tokens(n.body), b.id, p.priority, glossator.place_in_queue(now(), p.priority)
     FROM new_documents n
     JOIN glossator.collections c ON c.name = n.collection
-    LEFT JOIN glossator.batches b ON b.name = n.batch
+    LEFT JOIN glossator.batches b ON b.id = n.batch_id
     CROSS JOIN LATERAL (SELECT coalesce(b.priority, c.priority)) AS p (priority);
     IF FOUND THEN
         PERFORM glossator.wake_daemons();
@@ -264,6 +279,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.spool_new_documents() IS 'Trigger: new documents wait in the spool; daemons are woken once a statement.';
+REVOKE EXECUTE ON FUNCTION glossator.spool_new_documents() FROM PUBLIC;
 
 CREATE TRIGGER documents_spool AFTER INSERT ON glossator.documents
     REFERENCING NEW TABLE AS new_documents
@@ -283,6 +299,7 @@ CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH
         OR OLD.collection IS DISTINCT FROM NEW.collection
         OR OLD.external_id IS DISTINCT FROM NEW.external_id
         OR OLD.batch IS DISTINCT FROM NEW.batch
+        OR OLD.batch_id IS DISTINCT FROM NEW.batch_id
         OR OLD.body IS DISTINCT FROM NEW.body)
     EXECUTE FUNCTION glossator.refuse_document_update();
 

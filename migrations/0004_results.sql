@@ -6,6 +6,7 @@ CREATE TABLE glossator.annotations (
     daemon_id bigint,
     copied_from bigint,
     completed_at timestamptz NOT NULL DEFAULT now(),
+    computed_at timestamptz NOT NULL DEFAULT now(),
     token_count integer NOT NULL CHECK (token_count >= 0),
     window_count integer NOT NULL CHECK (window_count > 0),
     segment_count integer NOT NULL CHECK (segment_count > 0),
@@ -22,6 +23,7 @@ COMMENT ON COLUMN glossator.annotations.window_count IS 'Encoder windows read; 1
 COMMENT ON COLUMN glossator.annotations.segment_count IS 'Segments labelled and embedded.';
 COMMENT ON COLUMN glossator.annotations.segmentation IS 'What was labelled and embedded: the whole document or each of its sentences.';
 COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written.';
+COMMENT ON COLUMN glossator.annotations.computed_at IS 'When they were written for the document that they were computed for: before completed_at for a copy.';
 
 CREATE TABLE glossator.labels (
     document_id bigint NOT NULL REFERENCES glossator.documents ON DELETE CASCADE,

@@ -153,6 +153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.locate_gold_entity() IS 'Trigger: finds the offsets of a surface, or the surface at offsets.';
+REVOKE EXECUTE ON FUNCTION glossator.locate_gold_entity() FROM PUBLIC;
 
 CREATE TRIGGER gold_entities_locate BEFORE INSERT ON glossator.gold_entities
     FOR EACH ROW EXECUTE FUNCTION glossator.locate_gold_entity();
@@ -202,6 +203,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.check_gold_entities() IS 'Trigger: marked spans lie in the body, say what it says, and do not overlap.';
+REVOKE EXECUTE ON FUNCTION glossator.check_gold_entities() FROM PUBLIC;
 
 CREATE TRIGGER gold_entities_check AFTER INSERT ON glossator.gold_entities
     REFERENCING NEW TABLE AS new_gold

@@ -168,7 +168,7 @@ BEGIN
     END IF;
     -- Documents before spool rows, as everywhere, and none that somebody is deleting at this moment.
     WITH chosen AS MATERIALIZED (
-        SELECT d.id, d.collection, d.batch, glossator.estimated_tokens(d.body) AS estimated_tokens
+        SELECT d.id, d.collection, d.batch_id, glossator.estimated_tokens(d.body) AS estimated_tokens
         FROM glossator.documents d
         WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
             AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
@@ -186,13 +186,16 @@ BEGIN
     INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, batch_id, priority, due, fresh_since)
     SELECT c.id, c.collection, c.estimated_tokens, b.id, reannotate.priority,
         glossator.place_in_queue(now(), reannotate.priority::smallint), now()
-    FROM chosen c LEFT JOIN glossator.batches b ON b.name = c.batch
+    FROM chosen c LEFT JOIN glossator.batches b ON b.id = c.batch_id
     ORDER BY c.id
     ON CONFLICT (document_id) DO UPDATE
         SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = NULL, fresh_since = now(),
             priority = greatest(s.priority, excluded.priority), due = least(s.due, excluded.due);
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed > 0 THEN
+        UPDATE glossator.batches b SET finished_at = NULL
+        WHERE b.finished_at IS NOT NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) > 0;
         PERFORM glossator.wake_daemons();
     END IF;
     RETURN changed;
@@ -226,13 +229,19 @@ BEGIN
         FOR KEY SHARE OF d SKIP LOCKED
     ), gone AS (
         DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
-        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id
+        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id, f.failed_at
     )
-    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id)
-    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id FROM gone g
+    -- What has results already is here because somebody wanted new ones.
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id, fresh_since)
+    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id,
+        CASE WHEN EXISTS (SELECT FROM glossator.annotations a WHERE a.document_id = g.id) THEN g.failed_at END
+    FROM gone g
     ON CONFLICT (document_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed > 0 THEN
+        UPDATE glossator.batches b SET finished_at = NULL
+        WHERE b.finished_at IS NOT NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) > 0;
         PERFORM glossator.wake_daemons();
     END IF;
     RETURN changed;

@@ -38,12 +38,13 @@ CREATE FUNCTION glossator.tally_documents() RETURNS trigger
 BEGIN
     INSERT INTO glossator.tallies (collection, batch_id, documents)
     SELECT c.collection, b.id, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END
-    FROM changed c LEFT JOIN glossator.batches b ON b.name = c.batch
+    FROM changed c LEFT JOIN glossator.batches b ON b.id = c.batch_id
     GROUP BY 1, 2;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION glossator.tally_documents() IS 'Trigger: counts documents that come and go.';
+REVOKE EXECUTE ON FUNCTION glossator.tally_documents() FROM PUBLIC;
 
 CREATE FUNCTION glossator.tally_spool() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -54,6 +55,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.tally_spool() IS 'Trigger: counts documents that begin and cease to wait.';
+REVOKE EXECUTE ON FUNCTION glossator.tally_spool() FROM PUBLIC;
 
 CREATE FUNCTION glossator.tally_failures() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -64,10 +66,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.tally_failures() IS 'Trigger: counts documents that are given up and taken up again.';
+REVOKE EXECUTE ON FUNCTION glossator.tally_failures() FROM PUBLIC;
 
 CREATE FUNCTION glossator.tally_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- An older snapshot does not see all that there was to count.
+        RAISE EXCEPTION 'TRUNCATE of glossator.% in a transaction that is not READ COMMITTED', TG_TABLE_NAME
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'truncate_isolation', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED, or DELETE.';
+    END IF;
     INSERT INTO glossator.tallies (collection, batch_id, documents, spooled, failed)
     SELECT t.collection, t.batch_id,
         CASE TG_TABLE_NAME WHEN 'documents' THEN -sum(t.documents) ELSE 0 END,
@@ -78,6 +86,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION glossator.tally_truncate() IS 'Trigger: nothing is left of what was counted.';
+REVOKE EXECUTE ON FUNCTION glossator.tally_truncate() FROM PUBLIC;
 
 CREATE TRIGGER documents_tally_inserted AFTER INSERT ON glossator.documents
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_documents();
@@ -105,15 +114,20 @@ BEGIN
     -- What was completed within the last two minutes stays as it is: documents/s is read from it.
     WITH old AS MATERIALIZED (
         SELECT t.ctid FROM glossator.tallies t
-        WHERE t.completed = 0 OR t.at < now() - interval '2 minutes'
-        LIMIT 50000 FOR UPDATE SKIP LOCKED
+        WHERE (t.completed = 0 OR t.at < now() - interval '2 minutes')
+            -- A group that is one row already has nothing to be added up.
+            AND (t.collection, coalesce(t.batch_id, -1)) IN (
+                SELECT s.collection, coalesce(s.batch_id, -1) FROM glossator.tallies s
+                WHERE s.completed = 0 OR s.at < now() - interval '2 minutes'
+                GROUP BY 1, 2 HAVING count(*) > 1)
+        LIMIT 50000 FOR UPDATE OF t SKIP LOCKED
     ), gone AS (
         DELETE FROM glossator.tallies t USING old
         WHERE t.ctid = old.ctid AND (SELECT count(*) FROM old) >= minimum_rows
         RETURNING t.*
     ), kept AS (
         INSERT INTO glossator.tallies (collection, batch_id, at, documents, spooled, failed, completed, reused, tokens)
-        SELECT g.collection, g.batch_id, max(g.at), sum(g.documents), sum(g.spooled), sum(g.failed), sum(g.completed),
+        SELECT g.collection, g.batch_id, coalesce(max(g.at) FILTER (WHERE g.completed <> 0), max(g.at)), sum(g.documents), sum(g.spooled), sum(g.failed), sum(g.completed),
             sum(g.reused), sum(g.tokens)
         FROM gone g GROUP BY 1, 2
         -- A group of which nothing is left leaves no row.
@@ -135,7 +149,7 @@ BEGIN
         FROM glossator.tallies GROUP BY 1, 2;
     DELETE FROM glossator.tallies;
     INSERT INTO glossator.tallies (collection, batch_id, documents)
-    SELECT d.collection, b.id, count(*) FROM glossator.documents d LEFT JOIN glossator.batches b ON b.name = d.batch GROUP BY 1, 2;
+    SELECT d.collection, b.id, count(*) FROM glossator.documents d LEFT JOIN glossator.batches b ON b.id = d.batch_id GROUP BY 1, 2;
     INSERT INTO glossator.tallies (collection, batch_id, spooled)
     SELECT collection, batch_id, count(*) FROM glossator.spool GROUP BY 1, 2;
     INSERT INTO glossator.tallies (collection, batch_id, failed)
@@ -219,6 +233,10 @@ BEGIN
     IF priority IS NOT NULL THEN
         PERFORM glossator.require_priority(priority);
     END IF;
+    IF coalesce(batch, '') = '' OR octet_length(batch) > 200 THEN
+        RAISE EXCEPTION 'a batch''s name has 1 to 200 bytes'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.open_batch(''mails of May'')';
+    END IF;
     INSERT INTO glossator.batches AS b (name, priority) VALUES (open_batch.batch, open_batch.priority)
     ON CONFLICT (name) DO UPDATE
         SET closed_at = NULL, finished_at = NULL, priority = coalesce(excluded.priority, b.priority);
@@ -244,15 +262,20 @@ DECLARE
     candidate record;
     finished bigint := 0;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- Every look below has to see what was committed before it.
+        RETURN 0;
+    END IF;
     FOR candidate IN
         SELECT b.id, b.name FROM glossator.batches b
         WHERE b.finished_at IS NULL AND b.closed_at IS NOT NULL
             AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
-        ORDER BY b.id FOR UPDATE SKIP LOCKED
+        ORDER BY b.id
     LOOP
-        -- Asked again with the row locked, in a snapshot of its own: whoever adds documents holds the row until the commit.
+        -- Whoever adds documents shares this lock until the commit; what was committed before it was got is seen below.
+        CONTINUE WHEN NOT pg_try_advisory_xact_lock(glossator.batch_lock(candidate.name));
         UPDATE glossator.batches b SET finished_at = now()
-        WHERE b.id = candidate.id AND b.finished_at IS NULL
+        WHERE b.id = candidate.id AND b.finished_at IS NULL AND b.closed_at IS NOT NULL
             AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0;
         IF FOUND THEN
             PERFORM pg_notify('glossator_batches', candidate.name);
@@ -267,19 +290,25 @@ COMMENT ON FUNCTION glossator.finish_batches() IS
 
 CREATE FUNCTION glossator.forget_batches(age interval DEFAULT '30 days') RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    old integer[];
+    candidate record;
+    forgotten bigint := 0;
 BEGIN
-    old := ARRAY(
-        SELECT b.id FROM glossator.batches b
-        WHERE b.finished_at < now() - age AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
-        ORDER BY b.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    IF cardinality(old) = 0 THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN 0;
     END IF;
-    UPDATE glossator.failures f SET batch_id = NULL WHERE f.batch_id = ANY (old);
-    UPDATE glossator.tallies t SET batch_id = NULL WHERE t.batch_id = ANY (old);
-    DELETE FROM glossator.batches b WHERE b.id = ANY (old);
-    RETURN cardinality(old);
+    FOR candidate IN
+        SELECT b.id, b.name FROM glossator.batches b WHERE b.finished_at < now() - age ORDER BY b.id LIMIT 1000
+    LOOP
+        CONTINUE WHEN NOT pg_try_advisory_xact_lock(glossator.batch_lock(candidate.name));
+        DELETE FROM glossator.batches b
+        WHERE b.id = candidate.id AND b.finished_at < now() - age
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0;
+        CONTINUE WHEN NOT FOUND;
+        UPDATE glossator.failures f SET batch_id = NULL WHERE f.batch_id = candidate.id;
+        UPDATE glossator.tallies t SET batch_id = NULL WHERE t.batch_id = candidate.id;
+        forgotten := forgotten + 1;
+    END LOOP;
+    RETURN forgotten;
 END
 $$;
 COMMENT ON FUNCTION glossator.forget_batches(interval) IS

@@ -417,6 +417,9 @@ $keep$, watch.id, replace(arrays, ', keys_', '; keys_'),
         variables, glossator.watch_source(watch, 'new_rows'),
         glossator.watch_source(watch, 'old_rows'), watch.collection, merged));
 
+    -- On another table they would do to this one's documents what happens there.
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION glossator.watch_%1$s_sync, glossator.watch_%1$s_keep FROM PUBLIC', watch.id);
+
     EXECUTE format('CREATE FUNCTION glossator.watch_%s_backfill(maximum_rows integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = pg_catalog, pg_temp SET timezone = ''UTC'' SET enable_seqscan = off SET lock_timeout = ''500ms'' AS %L', watch.id, format($backfill$
 DECLARE

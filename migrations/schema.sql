@@ -304,6 +304,20 @@ $$;
 COMMENT ON FUNCTION glossator.base_type(type oid) IS 'What a domain, or a domain over domains, is made of; any other type itself.';
 
 --
+-- Name: batch_lock(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.batch_lock(batch text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN hashtextextended(('glossator batch '::text || batch), (0)::bigint);
+
+--
+-- Name: FUNCTION batch_lock(batch text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.batch_lock(batch text) IS 'Advisory lock of a batch: whoever adds documents shares it until the commit, whoever finishes or forgets it takes it alone, or leaves it.';
+
+--
 -- Name: body_sha256(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -713,29 +727,6 @@ $_$;
 COMMENT ON FUNCTION glossator.create_annotated_view(watch glossator.watches) IS 'Makes the view of one watch. A name of ours that is also one of the table''s gets glossator_ in front.';
 
 --
--- Name: create_named_collection(); Type: FUNCTION; Schema: glossator; Owner: -
---
-
-CREATE FUNCTION glossator.create_named_collection() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-    -- A null is for the column's own constraint to refuse.
-    IF NEW.collection IS NOT NULL AND NOT EXISTS (SELECT FROM glossator.collections WHERE name = NEW.collection) THEN
-        INSERT INTO glossator.collections (name) VALUES (NEW.collection) ON CONFLICT (name) DO NOTHING;
-    END IF;
-    RETURN NEW;
-END
-$$;
-
---
--- Name: FUNCTION create_named_collection(); Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON FUNCTION glossator.create_named_collection() IS 'Trigger: a collection exists as soon as a document names it.';
-
---
 -- Name: create_watch_functions(glossator.watches); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -841,6 +832,9 @@ $keep$, watch.id, replace(arrays, ', keys_', '; keys_'),
         '/* Was a column renamed? glossator.unwatch() the table, and watch() it with adopt => true. */ ' || collected,
         variables, glossator.watch_source(watch, 'new_rows'),
         glossator.watch_source(watch, 'old_rows'), watch.collection, merged));
+
+    -- On another table they would do to this one's documents what happens there.
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION glossator.watch_%1$s_sync, glossator.watch_%1$s_keep FROM PUBLIC', watch.id);
 
     EXECUTE format('CREATE FUNCTION glossator.watch_%s_backfill(maximum_rows integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = pg_catalog, pg_temp SET timezone = ''UTC'' SET enable_seqscan = off SET lock_timeout = ''500ms'' AS %L', watch.id, format($backfill$
@@ -1038,15 +1032,20 @@ DECLARE
     candidate record;
     finished bigint := 0;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- Every look below has to see what was committed before it.
+        RETURN 0;
+    END IF;
     FOR candidate IN
         SELECT b.id, b.name FROM glossator.batches b
         WHERE b.finished_at IS NULL AND b.closed_at IS NOT NULL
             AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
-        ORDER BY b.id FOR UPDATE SKIP LOCKED
+        ORDER BY b.id
     LOOP
-        -- Asked again with the row locked, in a snapshot of its own: whoever adds documents holds the row until the commit.
+        -- Whoever adds documents shares this lock until the commit; what was committed before it was got is seen below.
+        CONTINUE WHEN NOT pg_try_advisory_xact_lock(glossator.batch_lock(candidate.name));
         UPDATE glossator.batches b SET finished_at = now()
-        WHERE b.id = candidate.id AND b.finished_at IS NULL
+        WHERE b.id = candidate.id AND b.finished_at IS NULL AND b.closed_at IS NOT NULL
             AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0;
         IF FOUND THEN
             PERFORM pg_notify('glossator_batches', candidate.name);
@@ -1118,19 +1117,25 @@ CREATE FUNCTION glossator.forget_batches(age interval DEFAULT '30 days'::interva
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    old integer[];
+    candidate record;
+    forgotten bigint := 0;
 BEGIN
-    old := ARRAY(
-        SELECT b.id FROM glossator.batches b
-        WHERE b.finished_at < now() - age AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0
-        ORDER BY b.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    IF cardinality(old) = 0 THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN 0;
     END IF;
-    UPDATE glossator.failures f SET batch_id = NULL WHERE f.batch_id = ANY (old);
-    UPDATE glossator.tallies t SET batch_id = NULL WHERE t.batch_id = ANY (old);
-    DELETE FROM glossator.batches b WHERE b.id = ANY (old);
-    RETURN cardinality(old);
+    FOR candidate IN
+        SELECT b.id, b.name FROM glossator.batches b WHERE b.finished_at < now() - age ORDER BY b.id LIMIT 1000
+    LOOP
+        CONTINUE WHEN NOT pg_try_advisory_xact_lock(glossator.batch_lock(candidate.name));
+        DELETE FROM glossator.batches b
+        WHERE b.id = candidate.id AND b.finished_at < now() - age
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) = 0;
+        CONTINUE WHEN NOT FOUND;
+        UPDATE glossator.failures f SET batch_id = NULL WHERE f.batch_id = candidate.id;
+        UPDATE glossator.tallies t SET batch_id = NULL WHERE t.batch_id = candidate.id;
+        forgotten := forgotten + 1;
+    END LOOP;
+    RETURN forgotten;
 END
 $$;
 
@@ -1227,6 +1232,10 @@ BEGIN
     IF priority IS NOT NULL THEN
         PERFORM glossator.require_priority(priority);
     END IF;
+    IF coalesce(batch, '') = '' OR octet_length(batch) > 200 THEN
+        RAISE EXCEPTION 'a batch''s name has 1 to 200 bytes'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.open_batch(''mails of May'')';
+    END IF;
     INSERT INTO glossator.batches AS b (name, priority) VALUES (open_batch.batch, open_batch.priority)
     ON CONFLICT (name) DO UPDATE
         SET closed_at = NULL, finished_at = NULL, priority = coalesce(excluded.priority, b.priority);
@@ -1271,6 +1280,43 @@ CREATE FUNCTION glossator.place_in_queue(enqueued timestamp with time zone, prio
 --
 
 COMMENT ON FUNCTION glossator.place_in_queue(enqueued timestamp with time zone, priority smallint) IS 'spool.due: a step of priority is worth ten minutes of waiting.';
+
+--
+-- Name: prepare_document(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.prepare_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    finished timestamptz;
+BEGIN
+    -- A null is for the column's own constraint to refuse.
+    IF NEW.collection IS NOT NULL AND NOT EXISTS (SELECT FROM glossator.collections WHERE name = NEW.collection) THEN
+        INSERT INTO glossator.collections (name) VALUES (NEW.collection) ON CONFLICT (name) DO NOTHING;
+    END IF;
+    NEW.batch_id := NULL;
+    -- An empty name is for the column's own constraint to refuse.
+    IF NEW.batch <> '' THEN
+        PERFORM pg_advisory_xact_lock_shared(glossator.batch_lock(NEW.batch));
+        SELECT b.id, b.finished_at INTO NEW.batch_id, finished FROM glossator.batches b WHERE b.name = NEW.batch;
+        IF NOT FOUND THEN
+            INSERT INTO glossator.batches (name, closed_at) VALUES (left(NEW.batch, 200), now()) ON CONFLICT (name) DO NOTHING;
+            SELECT b.id INTO NEW.batch_id FROM glossator.batches b WHERE b.name = NEW.batch;
+        ELSIF finished IS NOT NULL THEN
+            UPDATE glossator.batches b SET finished_at = NULL WHERE b.id = NEW.batch_id AND b.finished_at IS NOT NULL;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION prepare_document(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.prepare_document() IS 'Trigger: a collection and a batch exist as soon as a document names them.';
 
 --
 -- Name: promote(text, bigint); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1357,7 +1403,7 @@ BEGIN
     END IF;
     -- Documents before spool rows, as everywhere, and none that somebody is deleting at this moment.
     WITH chosen AS MATERIALIZED (
-        SELECT d.id, d.collection, d.batch, glossator.estimated_tokens(d.body) AS estimated_tokens
+        SELECT d.id, d.collection, d.batch_id, glossator.estimated_tokens(d.body) AS estimated_tokens
         FROM glossator.documents d
         WHERE (reannotate.collection IS NULL OR d.collection = reannotate.collection)
             AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
@@ -1375,13 +1421,16 @@ BEGIN
     INSERT INTO glossator.spool AS s (document_id, collection, estimated_tokens, batch_id, priority, due, fresh_since)
     SELECT c.id, c.collection, c.estimated_tokens, b.id, reannotate.priority,
         glossator.place_in_queue(now(), reannotate.priority::smallint), now()
-    FROM chosen c LEFT JOIN glossator.batches b ON b.name = c.batch
+    FROM chosen c LEFT JOIN glossator.batches b ON b.id = c.batch_id
     ORDER BY c.id
     ON CONFLICT (document_id) DO UPDATE
         SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = 0, run_after = NULL, fresh_since = now(),
             priority = greatest(s.priority, excluded.priority), due = least(s.due, excluded.due);
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed > 0 THEN
+        UPDATE glossator.batches b SET finished_at = NULL
+        WHERE b.finished_at IS NOT NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) > 0;
         PERFORM glossator.wake_daemons();
     END IF;
     RETURN changed;
@@ -1409,7 +1458,7 @@ BEGIN
         FROM glossator.tallies GROUP BY 1, 2;
     DELETE FROM glossator.tallies;
     INSERT INTO glossator.tallies (collection, batch_id, documents)
-    SELECT d.collection, b.id, count(*) FROM glossator.documents d LEFT JOIN glossator.batches b ON b.name = d.batch GROUP BY 1, 2;
+    SELECT d.collection, b.id, count(*) FROM glossator.documents d LEFT JOIN glossator.batches b ON b.id = d.batch_id GROUP BY 1, 2;
     INSERT INTO glossator.tallies (collection, batch_id, spooled)
     SELECT collection, batch_id, count(*) FROM glossator.spool GROUP BY 1, 2;
     INSERT INTO glossator.tallies (collection, batch_id, failed)
@@ -1599,13 +1648,19 @@ BEGIN
         FOR KEY SHARE OF d SKIP LOCKED
     ), gone AS (
         DELETE FROM glossator.failures f USING chosen c WHERE f.document_id = c.id
-        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id
+        RETURNING c.id, c.collection, c.estimated_tokens, f.batch_id, f.failed_at
     )
-    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id)
-    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id FROM gone g
+    -- What has results already is here because somebody wanted new ones.
+    INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id, fresh_since)
+    SELECT g.id, g.collection, g.estimated_tokens, g.batch_id,
+        CASE WHEN EXISTS (SELECT FROM glossator.annotations a WHERE a.document_id = g.id) THEN g.failed_at END
+    FROM gone g
     ON CONFLICT (document_id) DO NOTHING;
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed > 0 THEN
+        UPDATE glossator.batches b SET finished_at = NULL
+        WHERE b.finished_at IS NOT NULL
+            AND (SELECT coalesce(sum(t.spooled), 0) FROM glossator.tallies t WHERE t.batch_id = b.id) > 0;
         PERFORM glossator.wake_daemons();
     END IF;
     RETURN changed;
@@ -1631,15 +1686,20 @@ BEGIN
     -- What was completed within the last two minutes stays as it is: documents/s is read from it.
     WITH old AS MATERIALIZED (
         SELECT t.ctid FROM glossator.tallies t
-        WHERE t.completed = 0 OR t.at < now() - interval '2 minutes'
-        LIMIT 50000 FOR UPDATE SKIP LOCKED
+        WHERE (t.completed = 0 OR t.at < now() - interval '2 minutes')
+            -- A group that is one row already has nothing to be added up.
+            AND (t.collection, coalesce(t.batch_id, -1)) IN (
+                SELECT s.collection, coalesce(s.batch_id, -1) FROM glossator.tallies s
+                WHERE s.completed = 0 OR s.at < now() - interval '2 minutes'
+                GROUP BY 1, 2 HAVING count(*) > 1)
+        LIMIT 50000 FOR UPDATE OF t SKIP LOCKED
     ), gone AS (
         DELETE FROM glossator.tallies t USING old
         WHERE t.ctid = old.ctid AND (SELECT count(*) FROM old) >= minimum_rows
         RETURNING t.*
     ), kept AS (
         INSERT INTO glossator.tallies (collection, batch_id, at, documents, spooled, failed, completed, reused, tokens)
-        SELECT g.collection, g.batch_id, max(g.at), sum(g.documents), sum(g.spooled), sum(g.failed), sum(g.completed),
+        SELECT g.collection, g.batch_id, coalesce(max(g.at) FILTER (WHERE g.completed <> 0), max(g.at)), sum(g.documents), sum(g.spooled), sum(g.failed), sum(g.completed),
             sum(g.reused), sum(g.tokens)
         FROM gone g GROUP BY 1, 2
         -- A group of which nothing is left leaves no row.
@@ -1737,20 +1797,12 @@ CREATE FUNCTION glossator.spool_new_documents() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-    names CONSTANT text[] := ARRAY(SELECT DISTINCT n.batch FROM new_documents n WHERE n.batch IS NOT NULL ORDER BY 1);
 BEGIN
-    IF cardinality(names) > 0 THEN
-        INSERT INTO glossator.batches (name, closed_at) SELECT n, now() FROM unnest(names) AS n ON CONFLICT (name) DO NOTHING;
-        UPDATE glossator.batches b SET finished_at = NULL WHERE b.name = ANY (names) AND b.finished_at IS NOT NULL;
-        -- Held until the commit: nobody may find the batch empty, and finish it, while these rows are on their way.
-        PERFORM FROM glossator.batches b WHERE b.name = ANY (names) ORDER BY b.name FOR SHARE;
-    END IF;
     INSERT INTO glossator.spool (document_id, collection, estimated_tokens, batch_id, priority, due)
     SELECT n.id, n.collection, glossator.estimated_tokens(n.body), b.id, p.priority, glossator.place_in_queue(now(), p.priority)
     FROM new_documents n
     JOIN glossator.collections c ON c.name = n.collection
-    LEFT JOIN glossator.batches b ON b.name = n.batch
+    LEFT JOIN glossator.batches b ON b.id = n.batch_id
     CROSS JOIN LATERAL (SELECT coalesce(b.priority, c.priority)) AS p (priority);
     IF FOUND THEN
         PERFORM glossator.wake_daemons();
@@ -1833,7 +1885,7 @@ CREATE FUNCTION glossator.tally_documents() RETURNS trigger
 BEGIN
     INSERT INTO glossator.tallies (collection, batch_id, documents)
     SELECT c.collection, b.id, CASE TG_OP WHEN 'INSERT' THEN count(*) ELSE -count(*) END
-    FROM changed c LEFT JOIN glossator.batches b ON b.name = c.batch
+    FROM changed c LEFT JOIN glossator.batches b ON b.id = c.batch_id
     GROUP BY 1, 2;
     RETURN NULL;
 END
@@ -1896,6 +1948,11 @@ CREATE FUNCTION glossator.tally_truncate() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- An older snapshot does not see all that there was to count.
+        RAISE EXCEPTION 'TRUNCATE of glossator.% in a transaction that is not READ COMMITTED', TG_TABLE_NAME
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'truncate_isolation', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED, or DELETE.';
+    END IF;
     INSERT INTO glossator.tallies (collection, batch_id, documents, spooled, failed)
     SELECT t.collection, t.batch_id,
         CASE TG_TABLE_NAME WHEN 'documents' THEN -sum(t.documents) ELSE 0 END,
@@ -2203,6 +2260,7 @@ CREATE TABLE glossator.annotations (
     daemon_id bigint,
     copied_from bigint,
     completed_at timestamp with time zone DEFAULT now() NOT NULL,
+    computed_at timestamp with time zone DEFAULT now() NOT NULL,
     token_count integer NOT NULL,
     window_count integer NOT NULL,
     segment_count integer NOT NULL,
@@ -2248,6 +2306,12 @@ COMMENT ON COLUMN glossator.annotations.copied_from IS 'The document with the sa
 --
 
 COMMENT ON COLUMN glossator.annotations.completed_at IS 'When they were written.';
+
+--
+-- Name: COLUMN annotations.computed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations.computed_at IS 'When they were written for the document that they were computed for: before completed_at for a copy.';
 
 --
 -- Name: COLUMN annotations.token_count; Type: COMMENT; Schema: glossator; Owner: -
@@ -2873,6 +2937,7 @@ CREATE TABLE glossator.documents (
     body text NOT NULL,
     body_sha256 bytea GENERATED ALWAYS AS (glossator.body_sha256(body)) STORED NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    batch_id integer,
     batch text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT documents_batch_check CHECK (((batch <> ''::text) AND (octet_length(batch) <= 200))),
@@ -2921,6 +2986,12 @@ COMMENT ON COLUMN glossator.documents.body_sha256 IS 'sha256 of the body''s UTF-
 --
 
 COMMENT ON COLUMN glossator.documents.metadata IS 'Anything of yours, a JSON object. May change.';
+
+--
+-- Name: COLUMN documents.batch_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.documents.batch_id IS 'Row of glossator.batches that the name meant at the time; set by itself. No foreign key: forgetting a batch must not rewrite its documents.';
 
 --
 -- Name: COLUMN documents.batch; Type: COMMENT; Schema: glossator; Owner: -
@@ -4729,16 +4800,16 @@ CREATE INDEX tallies_by_batch ON glossator.tallies USING btree (batch_id) WHERE 
 CREATE UNIQUE INDEX training_runs_one_at_a_time ON glossator.training_runs USING btree (collection) WHERE (status = 'running'::text);
 
 --
--- Name: documents documents_create_collection; Type: TRIGGER; Schema: glossator; Owner: -
---
-
-CREATE TRIGGER documents_create_collection BEFORE INSERT ON glossator.documents FOR EACH ROW EXECUTE FUNCTION glossator.create_named_collection();
-
---
 -- Name: documents documents_immutable; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
-CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.collection IS DISTINCT FROM new.collection) OR (old.external_id IS DISTINCT FROM new.external_id) OR (old.batch IS DISTINCT FROM new.batch) OR (old.body IS DISTINCT FROM new.body))) EXECUTE FUNCTION glossator.refuse_document_update();
+CREATE TRIGGER documents_immutable BEFORE UPDATE ON glossator.documents FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.collection IS DISTINCT FROM new.collection) OR (old.external_id IS DISTINCT FROM new.external_id) OR (old.batch IS DISTINCT FROM new.batch) OR (old.batch_id IS DISTINCT FROM new.batch_id) OR (old.body IS DISTINCT FROM new.body))) EXECUTE FUNCTION glossator.refuse_document_update();
+
+--
+-- Name: documents documents_prepare; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER documents_prepare BEFORE INSERT ON glossator.documents FOR EACH ROW EXECUTE FUNCTION glossator.prepare_document();
 
 --
 -- Name: documents documents_spool; Type: TRIGGER; Schema: glossator; Owner: -

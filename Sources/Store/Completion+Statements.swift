@@ -5,7 +5,8 @@ extension Completion {
     ///
     /// The documents are locked first: whoever deletes one locks it and then its spool row, and the other way round
     /// the two would wait for each other. A document that is locked already is reported with no daemon.
-    private static func holding(_ passingOver: String) -> String {
+    static let hold = Statement(
+        "complete_hold",
         """
         WITH held AS MATERIALIZED (
             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::integer[], $5::boolean[])
@@ -14,7 +15,7 @@ extension Completion {
             SELECT h.document_id, h.lease, h.tokens, h.reused
             FROM held h JOIN glossator.documents d ON d.id = h.document_id AND d.body_sha256 = h.body_sha256
             ORDER BY d.id
-            FOR KEY SHARE OF d \(passingOver)
+            FOR KEY SHARE OF d SKIP LOCKED
         ), gone AS (
             DELETE FROM glossator.spool s USING present p
             WHERE s.document_id = p.document_id AND s.lease = p.lease
@@ -32,11 +33,7 @@ extension Completion {
         SELECT h.document_id, NULL, false
         FROM held h JOIN glossator.documents d ON d.id = h.document_id AND d.body_sha256 = h.body_sha256
         WHERE h.document_id NOT IN (SELECT p.document_id FROM present p)
-        """
-    }
-
-    static let hold = Statement("complete_hold", holding("SKIP LOCKED"))
-    static let holdPatiently = Statement("complete_hold_patiently", holding(""))
+        """)
 
     static let clearLabels = Statement(
         "complete_clear_labels", "DELETE FROM glossator.labels WHERE document_id = ANY ($1::bigint[])")
@@ -92,11 +89,12 @@ extension Completion {
         ON CONFLICT (document_id) DO UPDATE
         SET model_id = excluded.model_id, daemon_id = excluded.daemon_id, copied_from = excluded.copied_from,
             token_count = excluded.token_count, window_count = excluded.window_count,
-            segment_count = excluded.segment_count, segmentation = excluded.segmentation, completed_at = now()
+            segment_count = excluded.segment_count, segmentation = excluded.segmentation, completed_at = now(),
+            computed_at = excluded.computed_at
         """
 
     static let statements = [
-        hold, holdPatiently, clearLabels, clearEntities, clearEmbeddings, clearFailures, insertLabels, insertEntities,
+        hold, clearLabels, clearEntities, clearEmbeddings, clearFailures, insertLabels, insertEntities,
         insertEmbeddings, finish,
     ]
 }

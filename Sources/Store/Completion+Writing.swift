@@ -40,12 +40,9 @@ enum Completion {
         var busy: Set<Int64> = []
     }
 
-    /// - Parameter waits: for documents that somebody else has locked, instead of reporting them as busy.
-    static func write(
-        _ results: ArraySlice<Results>, waits: Bool, on session: Session
-    ) throws(Fault) -> Outcome {
+    static func write(_ results: ArraySlice<Results>, on session: Session) throws(Fault) -> Outcome {
         let held = try session.query(
-            waits ? holdPatiently : hold,
+            hold,
             results.map(\.lease).parameters + [
                 .byteStrings(results.map(\.bodyHash)), .int4s(results.map { Int32(clamping: $0.encodedTokens) }),
                 .bools(results.map { $0.copiedFrom != nil }),

@@ -6,6 +6,7 @@ package struct CompletedDocument: Sendable {
     /// As it was claimed: results of another text are not written.
     package let bodyHash: [UInt8]
     package let modelID: Int64
+    package let collection: String
     package let segmentation: Segmentation
     /// Row of `glossator.embedding_spaces`.
     package let spaceID: Int32
@@ -17,6 +18,7 @@ package struct CompletedDocument: Sendable {
         lease = claimed.lease
         bodyHash = claimed.bodyHash
         modelID = claimed.modelID
+        collection = claimed.collection
         segmentation = claimed.segmentation
         self.spaceID = spaceID
         self.annotation = annotation
@@ -30,6 +32,9 @@ package struct CompletionSummary: Sendable {
     package var written: [Int64] = []
     /// Their lease was taken away, or their text is another: nothing was written, somebody else does or did them.
     package var discarded: [Int64] = []
+    /// Somebody has locked them, to delete them perhaps: nothing was written, and they are still leased. Try again, or
+    /// leave them to `handBackOthers`.
+    package var busy: [Lease] = []
     /// Their results cannot be written (a number that is none, a span that the database refuses). Still leased: `fail`
     /// them.
     package var refused: [(lease: Lease, fault: Fault)] = []
@@ -72,7 +77,7 @@ extension Queue {
         let outcome: Completion.Outcome
         do throws(Fault) {
             outcome = try await connection.transaction { (session) throws(Fault) in
-                try Completion.write(results, waits: results.count == 1, on: session)
+                try Completion.write(results, on: session)
             }
         } catch {
             guard let state = error.sqlState, !error.isTransient, !Self.isOutside(state) else { throw error }
@@ -85,12 +90,11 @@ extension Queue {
             try await complete(results[middle...], into: &summary)
             return
         }
-        for (index, result) in zip(results.indices, results) {
+        for result in results {
             if outcome.written.contains(result.lease.documentID) {
                 summary.written.append(result.lease.documentID)
             } else if outcome.busy.contains(result.lease.documentID) {
-                // Somebody is deleting it, perhaps. Waiting is safe for one that holds nothing else.
-                try await complete(results[index...index], into: &summary)
+                summary.busy.append(result.lease)
             } else {
                 summary.discarded.append(result.lease.documentID)
             }

@@ -28,6 +28,11 @@ package struct Housekeeping: Sendable {
         try await count(Self.backfill, [.int4(Int32(clamping: maximumRows))])
     }
 
+    /// Whether a watched table is still to be read, by this daemon or another. One that cannot be read does not count.
+    package func isBackfilling() async throws(Fault) -> Bool {
+        try await connection.run { (session) throws(Fault) in try session.query(Self.isBackfilling).only().bool(0) }
+    }
+
     /// Says that documents of this batch come in several steps, until `closeBatch`.
     package func openBatch(_ name: String, priority: Int? = nil) async throws(Fault) {
         _ = try await connection.run { (session) throws(Fault) in
@@ -51,8 +56,11 @@ package struct Housekeeping: Sendable {
     private static let forget = Statement(
         "batches_forget", "SELECT glossator.forget_batches(make_interval(days => $1::integer))")
     private static let backfill = Statement("watch_backfill", "SELECT glossator.backfill_pending($1::integer)")
+    private static let isBackfilling = Statement(
+        "watch_is_backfilling",
+        "SELECT EXISTS (SELECT FROM glossator.watches WHERE backfilled_at IS NULL AND problem IS NULL)")
     private static let open = Statement("batch_open", "SELECT FROM glossator.open_batch($1::text, $2::integer)")
     private static let close = Statement("batch_close", "SELECT FROM glossator.close_batch($1::text)")
 
-    static let statements = [finishBatches, rollUp, forget, backfill, open, close]
+    static let statements = [finishBatches, rollUp, forget, backfill, isBackfilling, open, close]
 }

@@ -34,7 +34,10 @@ extension Queue {
         """
         UPDATE glossator.spool
         SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = attempts - 1
-        WHERE lease IS NOT NULL AND daemon_id = $1::bigint AND lease <> ALL ($2::bigint[])
+        WHERE document_id IN (
+            SELECT document_id FROM glossator.spool
+            WHERE lease IS NOT NULL AND daemon_id = $1::bigint AND lease <> ALL ($2::bigint[])
+            FOR UPDATE SKIP LOCKED)
         """)
 
     /// One statement: which collection, which rows, the lease, the bodies.
@@ -43,6 +46,7 @@ extension Queue {
     /// 2. How many of its rows the token budget has room for. Not locked either: rows are not locked to be left again.
     /// 3. So many rows, skipping those that another claimer holds at this moment, and cut where the budget is spent. A
     ///    row that was tried before is taken alone, by a daemon that holds nothing else, and left out of company.
+    ///    Where all rows of a collection are held by somebody, the row that comes back has no document.
     /// 4. A twin: another document of the collection with the same text, annotated by the same model. Then the body is
     ///    not needed. Eight candidates at most, of which the oldest come first, so that a text that is there a million
     ///    times costs no more than one.
@@ -53,7 +57,7 @@ extension Queue {
             SELECT f.collection, f.model_id, f.segmentation
             FROM glossator.model_in_force f
             WHERE NOT f.paused AND f.model_id IS NOT NULL AND f.model_id <> ALL ($6::bigint[])
-                AND ($5::text[] IS NULL OR f.backbone_sha256 = ANY ($5::text[]))
+                AND ($5::text[] IS NULL OR f.backbone_sha256 = ANY ($5::text[])) AND f.collection <> ALL ($8::text[])
         ), chosen AS MATERIALIZED (
             SELECT r.collection, r.model_id, r.segmentation, next.attempts
             FROM runnable r
@@ -106,10 +110,11 @@ extension Queue {
             RETURNING s.document_id, s.lease, s.attempts, s.due, s.fresh_since
         )
         SELECT l.document_id, l.lease, l.attempts, c.collection, c.model_id, c.segmentation,
-            CASE WHEN twin.document_id IS NULL THEN d.body ELSE '' END, d.body_sha256, twin.document_id
-        FROM leased l
-        JOIN glossator.documents d ON d.id = l.document_id
-        CROSS JOIN chosen c
+            CASE WHEN twin.document_id IS NULL THEN d.body ELSE '' END, d.body_sha256, twin.document_id,
+            l.fresh_since IS NOT NULL, EXISTS (SELECT FROM free)
+        FROM chosen c
+        LEFT JOIN leased l ON true
+        LEFT JOIN glossator.documents d ON d.id = l.document_id
         LEFT JOIN LATERAL (
             SELECT same.id AS document_id
             FROM (
@@ -120,14 +125,14 @@ extension Queue {
             ) same
             JOIN glossator.annotations a ON a.document_id = same.id
             WHERE same.id <> l.document_id AND a.model_id = c.model_id AND a.segmentation = c.segmentation
-                AND (l.fresh_since IS NULL OR a.completed_at >= l.fresh_since)
+                AND (l.fresh_since IS NULL OR a.computed_at >= l.fresh_since)
             LIMIT 1
         ) twin ON true
         ORDER BY l.due, l.document_id
         """)
 
-    /// Rows that somebody else holds at this moment are passed over: waiting for one while holding others is how
-    /// deadlocks come about.
+    /// Rows that somebody else holds at this moment are passed over, here and below: nobody who holds documents waits for
+    /// a user's transaction. They stay leased until `handBackOthers` finds them free, or gone.
     static let handBack = Statement(
         "spool_hand_back",
         """
@@ -140,22 +145,15 @@ extension Queue {
         RETURNING s.document_id
         """)
 
-    /// The same for one document, and this waits.
-    static let handBackOne = Statement(
-        "spool_hand_back_one",
-        """
-        UPDATE glossator.spool s
-        SET lease = NULL, daemon_id = NULL, deadline = NULL, attempts = s.attempts - 1
-        WHERE s.document_id = $1::bigint AND s.lease = $2::bigint
-        """)
-
     static let retry = Statement(
         "spool_retry",
         """
         UPDATE glossator.spool
         SET lease = NULL, daemon_id = NULL, deadline = NULL,
             run_after = now() + make_interval(secs => $3::double precision)
-        WHERE document_id = $1::bigint AND lease = $2::bigint
+        WHERE document_id IN (
+            SELECT document_id FROM glossator.spool WHERE document_id = $1::bigint AND lease = $2::bigint
+            FOR UPDATE SKIP LOCKED)
         """)
 
     static let giveUp = Statement(
@@ -163,7 +161,7 @@ extension Queue {
         """
         WITH document AS MATERIALIZED (
             -- First, as everywhere: whoever deletes the document locks it before its spool row.
-            SELECT id FROM glossator.documents WHERE id = $1::bigint FOR KEY SHARE
+            SELECT id FROM glossator.documents WHERE id = $1::bigint FOR KEY SHARE SKIP LOCKED
         ), gone AS (
             DELETE FROM glossator.spool s USING document d WHERE s.document_id = d.id AND s.lease = $2::bigint
             RETURNING s.document_id, s.collection, s.batch_id, s.attempts
@@ -247,7 +245,7 @@ extension Queue {
         """)
 
     static let statements = [
-        register, beat, stop, handBackAll, handBackOthers, claim, handBack, handBackOne, retry, giveUp, rescue,
+        register, beat, stop, handBackAll, handBackOthers, claim, handBack, retry, giveUp, rescue,
         clampBeats, forgetDaemons, depth,
     ]
 }

@@ -73,45 +73,29 @@ package struct Queue: Sendable {
         daemon: Int64, maximumDocuments: Int, maximumTokens: Int, backbones: [String]? = nil, avoiding: [Int64] = [],
         isEmptyHanded: Bool = true
     ) async throws(Fault) -> [ClaimedDocument] {
-        try await connection.run { (session) throws(Fault) in
-            let rows = try session.query(
-                Self.claim,
-                [
-                    .int8(daemon), .int4(Int32(clamping: maximumDocuments)), .int8(Int64(maximumTokens)),
-                    .int8(Self.deadline.components.seconds), backbones.map { .texts($0) } ?? .null,
-                    .int8s(avoiding), .bool(isEmptyHanded),
-                ])
-            var documents: [ClaimedDocument] = []
-            documents.reserveCapacity(rows.count)
-            for row in rows {
-                guard let segmentation = Segmentation(rawValue: try row.text(5)) else {
-                    throw Fault(
-                        .database, "segmentation-unknown",
-                        "a collection has a segmentation that this program does not know",
-                        hint: "upgrade this program")
-                }
-                documents.append(
-                    ClaimedDocument(
-                        lease: Lease(documentID: try row.int64(0), number: try row.int64(1)), attempt: try row.int(2),
-                        collection: try row.text(3), modelID: try row.int64(4), segmentation: segmentation,
-                        body: try row.text(6), bodyHash: try row.bytes(7), twinID: try row.optionalInt64(8)))
+        var passed: [String] = []
+        while true {
+            let values: [SQLValue] = [
+                .int8(daemon), .int4(Int32(clamping: maximumDocuments)), .int8(Int64(maximumTokens)),
+                .int8(Self.deadline.components.seconds), backbones.map { .texts($0) } ?? .null, .int8s(avoiding),
+                .bool(isEmptyHanded), .texts(passed),
+            ]
+            let answer = try await connection.run { (session) throws(Fault) in
+                try ClaimAnswer(try session.query(Self.claim, values))
             }
-            return documents
+            // All that is ready there is in somebody's hands, in a long transaction perhaps: others need not wait for it.
+            guard let locked = answer.lockedCollection else { return answer.documents }
+            passed.append(locked)
         }
     }
 
-    /// Gives documents back untried: the attempts do not count. Returns how many were still held.
+    /// Gives documents back untried: the attempts do not count. Returns how many were still held. One that somebody has
+    /// locked stays leased, and is found by `handBackOthers`.
     @discardableResult
     package func handBack(_ leases: [Lease]) async throws(Fault) -> Int {
         guard !leases.isEmpty else { return 0 }
         return try await connection.run { (session) throws(Fault) in
-            let done = Set(
-                try session.query(Self.handBack, leases.parameters).map { (row) throws(Fault) in try row.int64(0) })
-            var count = done.count
-            for lease in leases where !done.contains(lease.documentID) {
-                count += try session.query(Self.handBackOne, [.int8(lease.documentID), .int8(lease.number)]).affected
-            }
-            return count
+            try session.query(Self.handBack, leases.parameters).affected
         }
     }
 
@@ -131,7 +115,7 @@ package struct Queue: Sendable {
     package enum FailureOutcome: Sendable, Hashable {
         /// The decision was carried out.
         case done
-        /// The lease was no longer held: nothing was written.
+        /// The lease was no longer held, or somebody has locked the document: nothing was written.
         case stale
     }
 
@@ -143,7 +127,7 @@ package struct Queue: Sendable {
         let rows = try await connection.run { (session) throws(Fault) in
             switch decision {
             case .handBack:
-                try session.query(Self.handBackOne, [.int8(lease.documentID), .int8(lease.number)]).affected
+                try session.query(Self.handBack, [lease].parameters).affected
             case .retry(let delay):
                 try session.query(Self.retry, [.int8(lease.documentID), .int8(lease.number), .float8(delay.seconds)])
                     .affected
@@ -269,11 +253,13 @@ package struct ClaimedDocument: Sendable {
     package let bodyHash: [UInt8]
     /// A document of the collection with the same text that the same model has annotated already.
     package let twinID: Int64?
+    /// Somebody asked for new results: those of a moment ago will not do.
+    package let wantsFresh: Bool
     package var documentID: Int64 { lease.documentID }
 
     package init(
         lease: Lease, attempt: Int, collection: String, modelID: Int64, segmentation: Segmentation, body: String,
-        bodyHash: [UInt8], twinID: Int64? = nil
+        bodyHash: [UInt8], twinID: Int64? = nil, wantsFresh: Bool = false
     ) {
         self.lease = lease
         self.attempt = attempt
@@ -283,6 +269,36 @@ package struct ClaimedDocument: Sendable {
         self.body = body
         self.bodyHash = bodyHash
         self.twinID = twinID
+        self.wantsFresh = wantsFresh
+    }
+}
+
+/// What the claim's statement says.
+private struct ClaimAnswer: Sendable {
+    var documents: [ClaimedDocument] = []
+    /// The collection whose turn it was, when each of its ready rows is held by somebody.
+    var lockedCollection: String?
+
+    init(_ rows: Rows) throws(Fault) {
+        documents.reserveCapacity(rows.count)
+        for row in rows {
+            guard !row.isNull(0) else {
+                if try !row.bool(10) { lockedCollection = try row.text(3) }
+                return
+            }
+            guard let segmentation = Segmentation(rawValue: try row.text(5)) else {
+                throw Fault(
+                    .database, "segmentation-unknown",
+                    "a collection has a segmentation that this program does not know",
+                    hint: "upgrade this program")
+            }
+            documents.append(
+                ClaimedDocument(
+                    lease: Lease(documentID: try row.int64(0), number: try row.int64(1)), attempt: try row.int(2),
+                    collection: try row.text(3), modelID: try row.int64(4), segmentation: segmentation,
+                    body: try row.text(6), bodyHash: try row.bytes(7), twinID: try row.optionalInt64(8),
+                    wantsFresh: try row.bool(9)))
+        }
     }
 }
 

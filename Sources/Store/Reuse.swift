@@ -11,11 +11,32 @@ extension Queue {
     /// - Parameter documents: claimed with a `twinID`.
     package func reuse(_ documents: [ClaimedDocument]) async throws(Fault) -> ReuseSummary {
         var summary = ReuseSummary()
-        guard !documents.isEmpty else { return summary }
-        let outcome = try await connection.transaction { (session) throws(Fault) in
-            try Reuse.write(documents, on: session)
-        }
         var unusable: [Lease] = []
+        try await reuse(documents[...], into: &summary, unusable: &unusable)
+        summary.handedBack = try await handBack(unusable)
+        return summary
+    }
+
+    private func reuse(
+        _ documents: ArraySlice<ClaimedDocument>, into summary: inout ReuseSummary, unusable: inout [Lease]
+    ) async throws(Fault) {
+        guard let only = documents.first else { return }
+        let outcome: Reuse.Outcome
+        do throws(Fault) {
+            outcome = try await connection.transaction { (session) throws(Fault) in
+                try Reuse.write(documents, on: session)
+            }
+        } catch {
+            guard let state = error.sqlState, !error.isTransient, !Self.isOutside(state) else { throw error }
+            guard documents.count > 1 else {
+                summary.refused.append((only.lease, error.blaming(.defect)))
+                return
+            }
+            let middle = documents.startIndex + documents.count / 2
+            try await reuse(documents[..<middle], into: &summary, unusable: &unusable)
+            try await reuse(documents[middle...], into: &summary, unusable: &unusable)
+            return
+        }
         for document in documents {
             if outcome.written.contains(document.documentID) {
                 summary.written.append(document.documentID)
@@ -25,8 +46,6 @@ extension Queue {
                 summary.discarded.append(document.documentID)
             }
         }
-        summary.handedBack = try await handBack(unusable)
-        return summary
     }
 }
 
@@ -37,6 +56,8 @@ package struct ReuseSummary: Sendable {
     package var discarded: [Int64] = []
     /// Waiting again, because their twin's results could not be used any more.
     package var handedBack = 0
+    /// The database refuses the copies, as it would refuse the results. Still leased: `fail` them.
+    package var refused: [(lease: Lease, fault: Fault)] = []
 }
 
 enum Reuse {
@@ -45,7 +66,7 @@ enum Reuse {
         var unusable: Set<Int64> = []
     }
 
-    static func write(_ documents: [ClaimedDocument], on session: Session) throws(Fault) -> Outcome {
+    static func write(_ documents: ArraySlice<ClaimedDocument>, on session: Session) throws(Fault) -> Outcome {
         var outcome = Outcome()
         var twins: [(document: Int64, twin: Int64)] = []
         var known: [Int64] = []
@@ -141,8 +162,10 @@ enum Reuse {
         "reuse_finish",
         """
         INSERT INTO glossator.annotations AS a (
-            document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation, copied_from)
-        SELECT u.document_id, t.model_id, t.daemon_id, t.token_count, t.window_count, t.segment_count, t.segmentation, u.twin_id
+            document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation, copied_from,
+            computed_at)
+        SELECT u.document_id, t.model_id, t.daemon_id, t.token_count, t.window_count, t.segment_count, t.segmentation,
+            u.twin_id, t.computed_at
         FROM unnest($1::bigint[], $2::bigint[]) AS u (document_id, twin_id)
         JOIN glossator.annotations t ON t.document_id = u.twin_id
         \(Completion.replacing)

@@ -125,7 +125,7 @@ package struct StatusReader: Sendable {
         """
         SELECT batch, total, queued, running, done, failed, reused, documents_per_second,
             extract(epoch FROM eta)::double precision, NULL::double precision
-        FROM glossator.batch_progress ORDER BY finished_at DESC NULLS FIRST, opened_at DESC LIMIT $1::integer
+        FROM glossator.batch_progress ORDER BY finished_at DESC NULLS FIRST, queued + running = 0, opened_at DESC LIMIT $1::integer
         """)
 
     private static let failures = Statement(
@@ -149,7 +149,7 @@ package struct StatusReader: Sendable {
         "status_throughput",
         """
         SELECT coalesce(sum(completed), 0)::bigint, coalesce(sum(tokens), 0)::bigint,
-            least($1::double precision, coalesce(extract(epoch FROM now() - min(at)), 0))::double precision
+            least($1::double precision, greatest(1, extract(epoch FROM now() - min(at))))::double precision
         FROM glossator.tallies WHERE completed > 0 AND at > now() - make_interval(secs => $1::double precision)
         """)
 

@@ -170,4 +170,62 @@ import Testing
         #expect(ContinuousClock.now - began < .seconds(8))
         _ = try await slow
     }
+
+    @Test func whatIsSummedUpAlreadyIsLeftAlone() async throws {
+        let (database, _, keeping) = try await ready()
+        for number in 0..<60 { try insert(database, "load \(number)", 1) }
+        #expect(try await keeping.rollUpTallies() == 120)
+        for _ in 0..<3 { #expect(try await keeping.rollUpTallies() == 0) }
+        #expect(try database.count("tallies") == 60)
+    }
+
+    @Test func aNameThatIsUsedAgainIsAnotherBatch() async throws {
+        let (database, daemon, keeping) = try await ready()
+        try insert(database, "nightly", 3)
+        try await complete(database, daemon)
+        #expect(try await keeping.finishBatches() == 1)
+        #expect(try await keeping.forgetBatches(afterDays: 0) == 1)
+        try insert(database, "nightly", 2, from: 11)
+        try database.psql("DELETE FROM glossator.documents WHERE external_id IN ('nightly-1', 'nightly-2')")
+        #expect(try progress(database, "nightly") == "2|2|0|0|0|f")
+        try database.psql("SELECT glossator.recount()")
+        #expect(try progress(database, "nightly") == "2|2|0|0|0|f")
+        #expect(try database.psql("SELECT total, queued, done FROM glossator.progress") == "3|2|1")
+    }
+
+    @Test func twoLoadersOfOneBatchDoNotStandInEachOthersWay() async throws {
+        let (database, daemon, keeping) = try await ready()
+        func load(_ name: String) -> String {
+            """
+            BEGIN; INSERT INTO glossator.documents (collection, external_id, body, batch) VALUES ('mail', '\(name)', '\(name)', 'two');
+            SELECT pg_sleep(1); SELECT glossator.close_batch('two'); COMMIT;
+            """
+        }
+        try await keeping.openBatch("two")
+        async let first: String = database.psql(load("a"))
+        async let second: String = database.psql(load("b"))
+        _ = try await (first, second)
+        #expect(try progress(database, "two") == "2|2|0|0|0|f")
+        try await complete(database, daemon)
+        #expect(try await keeping.finishBatches() == 1)
+    }
+
+    @Test func anOlderSnapshotNeitherFinishesNorForgets() async throws {
+        let (database, daemon, keeping) = try await ready()
+        try await keeping.openBatch("load")
+        async let close: String = database.psql(
+            """
+            BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM glossator.batches; SELECT pg_sleep(1.5);
+            SELECT glossator.close_batch('load'); COMMIT;
+            """)
+        try await Task.sleep(for: .milliseconds(500))
+        try insert(database, "load", 5)
+        _ = try await close
+        #expect(try progress(database, "load") == "5|5|0|0|0|f")
+        try await complete(database, daemon)
+        #expect(try await keeping.finishBatches() == 1)
+        #expect(throws: (any Error).self) {
+            try database.psql("BEGIN ISOLATION LEVEL REPEATABLE READ; TRUNCATE glossator.documents CASCADE; COMMIT;")
+        }
+    }
 }

@@ -125,7 +125,8 @@ import Testing
             async let deleted: String = database.psql("BEGIN;" + deletions.joined() + "COMMIT;")
             let summary = try await other.complete(claimed.map { database.result(of: $0) })
             _ = try await deleted
-            #expect(summary.refused.isEmpty && summary.written.count + summary.discarded.count == claimed.count)
+            #expect(summary.refused.isEmpty)
+            #expect(summary.written.count + summary.discarded.count + summary.busy.count == claimed.count)
             #expect(
                 try database.count("documents", "id = ANY (ARRAY[\(doomed.map(String.init).joined(separator: ","))])")
                     == 0)
@@ -134,16 +135,55 @@ import Testing
         #expect(try database.count("spool") == 0)
     }
 
-    @Test func aDocumentThatSomebodyLocksIsWaitedForAloneAndTheOthersAreWritten() async throws {
+    @Test func nobodyWaitsForADocumentThatSomebodyLocks() async throws {
         let (database, daemon) = try await ready()
-        let ids = try await database.add("a", "b", "c")
+        let ids = try await database.add("a", "b", "c", "d")
         let claimed = try await database.queue.claim(daemon: daemon, maximumDocuments: 9, maximumTokens: .max)
-        async let rolledBack: String = database.psql(
-            "BEGIN; DELETE FROM glossator.documents WHERE id = \(ids[1]); SELECT pg_sleep(1.5); ROLLBACK;")
-        try await Task.sleep(for: .milliseconds(500))
+        let locked = "id = ANY (ARRAY[\(ids[1]), \(ids[2])])"
+        let other = try await database.another()
+        try await other.execute("BEGIN; DELETE FROM glossator.documents WHERE \(locked)")
+        let began = ContinuousClock.now
         let summary = try await database.queue.complete(claimed.map { database.result(of: $0) })
-        _ = try await rolledBack
-        #expect(Set(summary.written) == Set(ids), "the deletion was taken back, so its results count")
+        #expect(summary.written == [ids[0], ids[3]] && summary.discarded.isEmpty)
+        #expect(summary.busy.map(\.documentID) == [ids[1], ids[2]])
+        let fault = Fault(.document, "x", "x")
+        for decision in [RetryPolicy.Decision.giveUp, .retry(after: .zero), .handBack] {
+            #expect(try await database.queue.fail(claimed[1].lease, fault: fault, decision: decision) == .stale)
+        }
+        #expect(try await database.queue.handBackOthers(daemon: daemon, than: []) == 0)
+        #expect(ContinuousClock.now - began < .seconds(10), "nobody waited for the lock's time-out")
+        try await other.execute("ROLLBACK")
+        // The deletion was taken back: one is written after all, the other comes back uncharged.
+        #expect(try await database.queue.complete([database.result(of: claimed[1])]).written == [ids[1]])
+        #expect(try await database.queue.handBackOthers(daemon: daemon, than: []) == 1)
+        #expect(try database.psql("SELECT document_id, attempts FROM glossator.spool") == "\(ids[2])|0")
+    }
+
+    @Test func aCollectionThatSomebodyLocksDoesNotHoldUpTheOthers() async throws {
+        let (database, daemon) = try await ready()
+        try await database.add("a", "b", to: "first")
+        try age(database, minutes: 10)
+        let others = try await database.add("c", "d", to: "second")
+        let other = try await database.another()
+        try await other.execute("BEGIN; DELETE FROM glossator.documents WHERE collection = 'first'")
+        #expect(try await claim(database, daemon) == others)
+        #expect(try await claim(database, daemon).isEmpty)
+        try await other.execute("ROLLBACK")
+        #expect(try await claim(database, daemon).count == 2)
+    }
+
+    @Test func whatRunsWithTheOwnersRightsIsNotForEverybodyToAttach() async throws {
+        let (database, _) = try await ready()
+        try database.psql(
+            "CREATE TABLE public.t (id integer PRIMARY KEY, body text)",
+            "SELECT glossator.watch('public.t', key => 'id', body => 'body')")
+        #expect(
+            try database.psql(
+                """
+                SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = 'glossator' AND p.prosecdef AND p.prorettype = 'trigger'::regtype
+                    AND has_function_privilege('public', p.oid, 'EXECUTE')
+                """) == "")
     }
 
     @Test func healthSaysWhatWaitsAndWhoWorks() async throws {

@@ -116,4 +116,32 @@ import Testing
         #expect(rounds == 4)
         #expect(try database.psql("SELECT done, reused FROM glossator.progress") == "1001|1000")
     }
+
+    @Test func aCopyIsNoYoungerThanWhatItWasCopiedFrom() async throws {
+        let (database, daemon, original) = try await annotated("one text")
+        #expect(try await database.documents.reannotate(collection: "mail") == 1)
+        // It comes after the wish and copies what is older than the wish.
+        let late = try await database.add("one text")[0]
+        try database.psql("UPDATE glossator.spool SET due = due - interval '1 hour' WHERE document_id = \(late)")
+        let first = try await database.queue.claim(daemon: daemon, maximumDocuments: 1, maximumTokens: .max)
+        #expect(first.map(\.twinID) == [original] && !first[0].wantsFresh)
+        #expect(try await database.queue.reuse(first).written == [late])
+        let second = try await claim(database, daemon)
+        #expect(second.map(\.documentID) == [original] && second.map(\.twinID) == [nil] && second[0].wantsFresh)
+    }
+
+    @Test func ofManyCopiesTheOneThatTheDatabaseRefusesIsFound() async throws {
+        let (database, daemon, _) = try await annotated("one text")
+        let ids = try await database.add("one text", "one text", "one text", "one text", "one text")
+        try database.psql(
+            """
+            CREATE FUNCTION public.picky() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF NEW.document_id = \(ids[3]) THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$
+            """,
+            "CREATE TRIGGER picky BEFORE INSERT ON glossator.embeddings FOR EACH ROW EXECUTE FUNCTION public.picky()")
+        let summary = try await database.queue.reuse(try await claim(database, daemon))
+        #expect(summary.written == [ids[0], ids[1], ids[2], ids[4]])
+        #expect(summary.refused.map(\.lease.documentID) == [ids[3]])
+        #expect(summary.refused.first?.fault.blame == .defect)
+    }
 }

@@ -35,7 +35,11 @@ struct TestDatabase {
     func another() async throws -> Connection { try await Connection.open(settings) }
 
     @discardableResult
-    func psql(_ sql: String) throws -> String { try TemporaryCluster.shared().psql(sql, database: name) }
+    func psql(_ statements: String...) throws -> String {
+        var last = ""
+        for statement in statements { last = try TemporaryCluster.shared().psql(statement, database: name) }
+        return last
+    }
 
     static let space = EmbeddingSpace(
         backboneHash: String(repeating: "ab", count: 32), pooling: .mean, normalization: .l2, dimensions: 4)

@@ -82,7 +82,7 @@ struct OutsideFaultsTests {
         #expect(plan.twins.map(\.documentID) == [4])
     }
 
-    @Test("what was read a moment ago is not read again, for two claims, by the same model and segmentation")
+    @Test("what was read a moment ago is not read again, for three claims, by the same model and segmentation")
     func recent() {
         let nothing = DocumentAnnotation(segments: [], entities: [], tokenCount: 3, windowCount: 1)
         var recent = RecentResults()
@@ -94,8 +94,7 @@ struct OutsideFaultsTests {
         // A copy is remembered as what it is.
         recent.remember(plan.remembered)
         #expect(ClaimPlan([document(6, "a")], recent: recent).remembered.map(\.copiedFrom) == [1])
-        recent.remember([])
-        recent.remember([])
+        for _ in 0..<3 { recent.remember([]) }
         #expect(ClaimPlan([document(7, "a")], recent: recent).originals.count == 1)
     }
 

@@ -100,6 +100,21 @@ struct QueueUseTests {
         #expect(try place.count("spool", "attempts = 0 AND lease IS NULL") == 20)
     }
 
+    @Test("a daemon whose row was removed ends, whatever waits, and nothing stays with it")
+    func unregistered() async throws {
+        try place.psql(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$",
+            "CREATE TRIGGER slowly AFTER INSERT ON glossator.annotations FOR EACH STATEMENT EXECUTE FUNCTION slowly()")
+        try place.addDocuments(3000)
+        let daemon = try place.start("run", "--set", "worker.claim-documents=8", "--set", "worker.beat-seconds=1")
+        try await eventually("it works") { try place.count("annotations") > 0 }
+        try place.psql("DELETE FROM glossator.daemons")
+        let outcome = try await daemon.wait(within: .seconds(20))
+        expectRefusal(outcome, 69, "daemon-unknown")
+        #expect(try place.count("spool", "lease IS NOT NULL OR attempts > 0") == 0)
+        #expect(try place.count("spool") > 2000)
+    }
+
     @Test("of many documents the one whose results the database refuses is found, and it alone is charged")
     func refusedResult() async throws {
         try place.addDocuments(40)

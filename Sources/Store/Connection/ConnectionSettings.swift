@@ -64,6 +64,8 @@ extension ConnectionSettings {
         // PgBouncer refuses `options`, and could not keep them for one client of many.
         if poolMode == .session {
             var options = serverTimeouts.map { "-c \($0.name)=\($0.milliseconds)" }
+            // The queue's statements are written for it, whatever the database's default is.
+            options.append("-c default_transaction_isolation=read\\ committed")
             // The user's own come last, and win.
             if let own = given["options"] { options.append(own) }
             keywords.append(("options", options.joined(separator: " ")))

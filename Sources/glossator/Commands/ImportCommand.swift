@@ -58,7 +58,7 @@ struct ImportCommand: AsyncParsableCommand {
     var batch: String?
 
     @Option(
-        name: .long,
+        name: .long, parsing: .unconditional,
         help: "-1000 to 1000: a step is ten minutes' lead over other documents. Default: the collection's, 0 at first.")
     var priority: Int?
 

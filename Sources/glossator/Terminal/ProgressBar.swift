@@ -29,6 +29,8 @@ final class ProgressBar: Sendable {
             state.done = done
             state.suffix = suffix
             if let total { state.total = total }
+            // More may come while it is being done.
+            if state.total > 0 { state.total = max(state.total, done) }
             let now = ContinuousClock.now
             let pause: Duration = Terminal.isInteractive ? .milliseconds(100) : .seconds(10)
             guard now - started > .seconds(2), !state.hasShown || now - state.lastShown > pause else { return nil }

@@ -1,5 +1,6 @@
 import Annotations
 package import Store
+import Synchronization
 
 /// A claim, sorted by what is to be done: nothing is read twice.
 package struct ClaimPlan: Sendable {
@@ -30,9 +31,10 @@ package struct ClaimPlan: Sendable {
 }
 
 /// The results of the last claims, which the database may not have yet when the next one is claimed: the writer has one of
-/// them at work and one to come.
+/// them at work and others to come.
 package struct RecentResults: Sendable {
     private struct Key: Hashable {
+        let collection: String
         let model: Int64
         let segmentation: Segmentation
         let bodyHash: [UInt8]
@@ -44,16 +46,19 @@ package struct RecentResults: Sendable {
     }
 
     private var generations: [[Key: Known]] = []
-    private static let claims = 2
+    private static let claims = 3
     /// What is remembered of one document is bounded: a book by sentences is not.
     private static let maximumSegments = 64
 
     package init() {}
 
     package func result(for document: ClaimedDocument) -> CompletedDocument? {
+        guard !document.wantsFresh else { return nil }
         let key = Key(
-            model: document.modelID, segmentation: document.segmentation, bodyHash: document.bodyHash)
+            collection: document.collection, model: document.modelID, segmentation: document.segmentation,
+            bodyHash: document.bodyHash)
         guard let known = generations.lazy.compactMap({ $0[key] }).first else { return nil }
+        guard known.originalID != document.documentID else { return nil }
         return CompletedDocument(
             document, spaceID: known.result.spaceID, annotation: known.result.annotation, copiedFrom: known.originalID)
     }
@@ -61,9 +66,46 @@ package struct RecentResults: Sendable {
     package mutating func remember(_ results: [CompletedDocument]) {
         var generation: [Key: Known] = [:]
         for result in results where result.annotation.segments.count <= Self.maximumSegments {
-            let key = Key(model: result.modelID, segmentation: result.segmentation, bodyHash: result.bodyHash)
+            let key = Key(
+                collection: result.collection, model: result.modelID, segmentation: result.segmentation,
+                bodyHash: result.bodyHash)
             if generation[key] == nil { generation[key] = Known(result: result) }
         }
         generations = [generation] + generations.prefix(Self.claims - 1)
+    }
+}
+
+/// What is being read and what was read a moment ago, for claims that are read at the same time.
+final class SharedResults: Sendable {
+    private struct State {
+        var recent = RecentResults()
+        /// Texts that claims are reading now.
+        var reading: [[[UInt8]]] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// The plan of a claim, once no other claim is reading one of its texts: then that one's results are there.
+    func plan(_ documents: [ClaimedDocument]) async -> ClaimPlan {
+        while true {
+            let plan = state.withLock { state -> ClaimPlan? in
+                let plan = ClaimPlan(documents, recent: state.recent)
+                let texts = plan.originals.map(\.bodyHash)
+                guard Set(state.reading.joined()).isDisjoint(with: texts) || Task.isCancelled else { return nil }
+                state.reading.append(texts)
+                return plan
+            }
+            if let plan { return plan }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// The claim of this plan has been read, or could not be.
+    func finish(_ plan: ClaimPlan, _ annotated: [CompletedDocument]) {
+        let texts = plan.originals.map(\.bodyHash)
+        state.withLock { state in
+            if let index = state.reading.firstIndex(of: texts) { state.reading.remove(at: index) }
+            state.recent.remember(annotated)
+        }
     }
 }

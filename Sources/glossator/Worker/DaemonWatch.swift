@@ -7,6 +7,7 @@ final class DaemonWatch: Sendable {
     private struct State {
         var faults = OutsideFaults()
         var isIdle = true
+        var lastReturn: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
@@ -17,6 +18,13 @@ final class DaemonWatch: Sendable {
     }
 
     func succeeded(model: Int64) { state.withLock { $0.faults.succeeded(model: model) } }
+
+    /// The heartbeat reached the database again after it could not.
+    func databaseReturned() { state.withLock { $0.lastReturn = .now } }
+
+    func cameBack(after instant: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in state.lastReturn.map { $0 > instant } ?? false }
+    }
 
     func setIdle(_ isIdle: Bool) { state.withLock { $0.isIdle = isIdle } }
 

@@ -19,13 +19,16 @@ final class Heartbeat: Sendable {
     private let maximumAttempts: Int
     private let logger: Logger
     private let condition: @Sendable () -> Queue.Condition
+    private let returned: @Sendable () -> Void
     private let state = Mutex(State())
     private let stopping = DispatchSemaphore(value: 0)
 
-    /// - Parameter condition: asked before each beat what the daemon says of itself.
+    /// - Parameters:
+    ///   - condition: asked before each beat what the daemon says of itself.
+    ///   - returned: told after the first beat that succeeds after some that did not.
     init(
         daemon: Int64, database: ConnectionSettings, interval: Duration, maximumAttempts: Int, logger: Logger,
-        condition: @escaping @Sendable () -> Queue.Condition
+        condition: @escaping @Sendable () -> Queue.Condition, returned: @escaping @Sendable () -> Void
     ) {
         self.daemon = daemon
         var settings = database
@@ -38,6 +41,7 @@ final class Heartbeat: Sendable {
         self.maximumAttempts = maximumAttempts
         self.logger = logger
         self.condition = condition
+        self.returned = returned
     }
 
     /// Beats until the task is cancelled. Throws what no later beat can mend: the daemon's row is gone.
@@ -59,6 +63,7 @@ final class Heartbeat: Sendable {
     private func work() {
         let connection = BlockingConnection(settings)
         var rescues = RescueRule()
+        var isCutOff = false
         while !state.withLock({ $0.isStopped }) {
             do {
                 let now = ContinuousClock.now
@@ -67,12 +72,15 @@ final class Heartbeat: Sendable {
                     guard rescues.mayRescue(afterBeatAt: now) else { return }
                     report(try Queue.rescue(maximumAttempts: maximumAttempts, on: session))
                 }
+                if isCutOff { returned() }
+                isCutOff = false
             } catch {
                 guard error.code != "daemon-unknown" else {
                     state.withLock { $0.fault = error }
                     break
                 }
                 rescues.beatFailed(at: .now)
+                isCutOff = true
                 logger.warning(
                     "heartbeat failed, trying again", metadata: ["code": "\(error.code)", "reason": "\(error.message)"])
             }

@@ -16,8 +16,8 @@ struct Housekeeper: Sendable {
     func run() async {
         let patience = Patience(logger: logger, grace: grace)
         var nextForgetting = ContinuousClock.now
-        do {
-            while true {
+        while !Task.isCancelled {
+            do {
                 try await patience.keepTrying("housekeeping") {
                     try await housekeeping.finishBatches()
                     try await housekeeping.rollUpTallies()
@@ -31,11 +31,13 @@ struct Housekeeper: Sendable {
                 }
                 try await readWatchedTables(patience)
                 try await Task.sleep(for: Self.interval)
+            } catch is CancellationError {
+                return
+            } catch {
+                // A right that is missing, for example. The documents need none of this, so the daemon goes on.
+                logger.error("housekeeping failed, trying again in a minute: \(error)")
+                try? await Task.sleep(for: .seconds(60))
             }
-        } catch is CancellationError {
-            // The daemon ends.
-        } catch {
-            logger.error("housekeeping ended: \(error)")
         }
     }
 

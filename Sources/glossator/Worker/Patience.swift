@@ -10,6 +10,8 @@ package struct Patience: Sendable {
     /// The tasks that hold results go on trying after a shutdown began, until this is over; those that only fetch work
     /// have none, and do not.
     let grace: ShutdownGrace?
+    /// Knows when the database can be reached again before a pause is over.
+    var watch: DaemonWatch?
 
     func keepTrying<Result: Sendable>(
         _ what: String, _ body: @Sendable () async throws -> Result
@@ -30,13 +32,29 @@ package struct Patience: Sendable {
                         "pause": "\(pause)",
                     ])
                 if let grace {
-                    guard await grace.allows(pause) else { throw fault }
+                    guard await wait(pause, unless: grace) else { throw fault }
                     try Task.checkCancellation()
                 } else {
-                    try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+                    try await cancelWhenGracefulShutdown {
+                        _ = await wait(pause, unless: nil)
+                        try Task.checkCancellation()
+                    }
                 }
             }
         }
+    }
+
+    /// Waits for `pause`, less when the task is cancelled or the heartbeat reaches the database again; false, at once, when
+    /// the grace ends before. In short steps: a shutdown may begin in the middle.
+    private func wait(_ pause: Duration, unless grace: ShutdownGrace?) async -> Bool {
+        let began = ContinuousClock.now
+        let end = began + pause
+        while ContinuousClock.now < end, !Task.isCancelled {
+            if let grace, grace.ends(before: end) { return false }
+            if let watch, watch.cameBack(after: began) { return true }
+            try? await Task.sleep(for: min(.milliseconds(250), ContinuousClock.now.duration(to: end)))
+        }
+        return true
     }
 
     /// Up to half a second after the first failure: a session that was ended, or a server that restarts, is most often

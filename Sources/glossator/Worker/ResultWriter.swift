@@ -1,4 +1,5 @@
 import Annotations
+import Foundation
 import Logging
 import Store
 
@@ -16,15 +17,13 @@ struct ResultWriter: Sendable {
         var failures: [(lease: Lease, fault: Fault)] = claim.failed.map { ($0.document.lease, $0.fault) }
         if !claim.annotated.isEmpty {
             do {
-                let summary = try await patience.keepTrying("writing results") {
-                    try await queue.complete(claim.annotated)
-                }
+                let summary = try await complete(claim.annotated)
                 let copies = Set(claim.annotated.filter { $0.copiedFrom != nil }.map(\.lease.documentID))
                 tally.written += summary.written.count
                 tally.reused += summary.written.count { copies.contains($0) }
                 tally.discarded += summary.discarded.count
                 failures += summary.refused
-                tally.provenModels.insert(claim.modelID)
+                if !summary.written.isEmpty { tally.provenModels.insert(claim.modelID) }
             } catch let fault as Fault {
                 // None of it could be written, for a reason that is not in the results: a right is missing, a table was
                 // changed, the model's numbers overflow on every text.
@@ -32,15 +31,40 @@ struct ResultWriter: Sendable {
             }
         }
         if !claim.twins.isEmpty {
-            let summary = try await patience.keepTrying("copying results") { try await queue.reuse(claim.twins) }
-            tally.written += summary.written.count
-            tally.reused += summary.written.count
-            tally.discarded += summary.discarded.count
-            tally.handedBack += summary.handedBack
+            do {
+                let summary = try await patience.keepTrying("copying results") { try await queue.reuse(claim.twins) }
+                tally.written += summary.written.count
+                tally.reused += summary.written.count
+                tally.discarded += summary.discarded.count
+                tally.handedBack += summary.handedBack
+                failures += summary.refused
+            } catch let fault as Fault {
+                failures += claim.twins.map { ($0.lease, fault) }
+            }
         }
         let outside = try await record(failures, of: claim, tally: &tally)
         if !claim.annotated.isEmpty, outside == nil { watch.succeeded(model: claim.modelID) }
         return outside
+    }
+
+    /// Writes results. Documents that somebody has locked get a second chance; what is locked for longer stays leased and
+    /// comes back by `HeldClaims`: a user's long transaction must not hold up the others.
+    private func complete(_ documents: [CompletedDocument]) async throws -> CompletionSummary {
+        var summary = try await patience.keepTrying("writing results") { try await queue.complete(documents) }
+        guard !summary.busy.isEmpty else { return summary }
+        try await Task.sleep(for: .milliseconds(200))
+        let busy = Set(summary.busy)
+        let second = try await patience.keepTrying("writing results") {
+            try await queue.complete(documents.filter { busy.contains($0.lease) })
+        }
+        summary.written += second.written
+        summary.discarded += second.discarded
+        summary.refused += second.refused
+        summary.busy = second.busy
+        if !second.busy.isEmpty {
+            logger.info("documents are locked by others", metadata: ["documents": "\(second.busy.count)"])
+        }
+        return summary
     }
 
     private func record(
@@ -77,7 +101,8 @@ struct ResultWriter: Sendable {
             "documents handed back, not charged",
             metadata: [
                 "documents": "\(leases.count)", "code": "\(outside.code)", "reason": "\(outside.message)",
-                "hint": "\(outside.hint ?? "")", "pause": "\(pause)",
+                "hint": "\(outside.hint ?? "")",
+                "pause": "\(pause.formatted(.units(fractionalPart: .show(length: 1))))",
             ])
         return outside.isTransient ? nil : outside
     }

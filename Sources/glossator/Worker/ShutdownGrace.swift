@@ -18,15 +18,8 @@ final class ShutdownGrace: Sendable {
         end.withLock { end in end.map { ContinuousClock.now >= $0 } ?? false }
     }
 
-    /// Waits for `pause`, or less when the task is cancelled; false, at once, when the grace ends before.
-    func allows(_ pause: Duration) async -> Bool {
-        let wanted = ContinuousClock.now + pause
-        while ContinuousClock.now < wanted, !Task.isCancelled {
-            if let end = end.withLock({ $0 }), end < wanted { return false }
-            // In short steps: a shutdown may begin in the middle.
-            try? await Task.sleep(for: min(.milliseconds(250), ContinuousClock.now.duration(to: wanted)))
-        }
-        return true
+    func ends(before instant: ContinuousClock.Instant) -> Bool {
+        end.withLock { end in end.map { $0 < instant } ?? false }
     }
 }
 

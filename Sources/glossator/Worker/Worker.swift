@@ -76,7 +76,9 @@ struct Worker: Service {
         // Whatever ended the stages: what is still held goes back at once, instead of after a minute of silence.
         let handedBack = try? await queue.stop(daemon: daemon)
         let tally = try outcome.get()
-        logger.info("stopped", metadata: tally.metadata.merging(["handed_back": "\(handedBack ?? 0)"]) { $1 })
+        logger.info(
+            "stopped",
+            metadata: tally.metadata.merging(["handed_back": "\(tally.handedBack + (handedBack ?? 0))"]) { $1 })
     }
 
     private func stages(
@@ -96,7 +98,8 @@ struct Worker: Service {
                 try await Heartbeat(
                     daemon: daemon, database: database, interval: options.beat,
                     maximumAttempts: options.retries.maximumAttempts, logger: logger,
-                    condition: { Queue.Condition(state: watch.summary, models: reader.models) }
+                    condition: { Queue.Condition(state: watch.summary, models: reader.models) },
+                    returned: { watch.databaseReturned() }
                 ).run()
                 return nil
             }
@@ -138,7 +141,7 @@ struct Worker: Service {
         daemon: Int64, with queue: Queue, connections: WorkerConnections, held: HeldClaims,
         into claims: AsyncChannel<[ClaimedDocument]>
     ) async throws {
-        let patience = Patience(logger: logger, grace: nil)
+        let patience = Patience(logger: logger, grace: nil, watch: watch)
         var foreign = ForeignWork(shelf: shelf, logger: logger)
         do {
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
@@ -156,7 +159,7 @@ struct Worker: Service {
                             avoiding: avoided, isEmptyHanded: isEmptyHanded)
                     }
                 }
-                watch.setIdle(documents.isEmpty)
+                watch.setIdle(documents.isEmpty && held.isEmpty)
                 if !documents.isEmpty {
                     claimed(ContinuousClock.now - began)
                     await claims.send(documents)
@@ -166,7 +169,7 @@ struct Worker: Service {
                 }
                 if !held.isEmpty {
                     // What is next may be one that is given to empty hands only.
-                    await held.waitForRelease()
+                    try await cancelWhenGracefulShutdown { try await waitForWork(connections.listening, or: held) }
                     continue
                 }
                 if options.drains || foreign.isDue {
@@ -178,6 +181,15 @@ struct Worker: Service {
             }
         } catch is CancellationError {
             // A shutdown that interrupted a pause: there is nothing to undo.
+        }
+    }
+
+    private func waitForWork(_ listening: Connection?, or held: HeldClaims) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await held.waitForRelease() }
+            group.addTask { try await waitForWork(listening) }
+            try await group.next()
+            group.cancelAll()
         }
     }
 
@@ -199,7 +211,8 @@ struct Worker: Service {
     private func hasReadWatchedTables(_ connections: WorkerConnections) async throws -> Bool {
         let housekeeping = Housekeeping(connection: connections.keeping)
         return try await Patience(logger: logger, grace: nil).keepTrying("reading a watched table") {
-            try await housekeeping.backfill() == 0
+            guard try await housekeeping.backfill() == 0 else { return false }
+            return try await !housekeeping.isBackfilling()
         }
     }
 
@@ -209,19 +222,42 @@ struct Worker: Service {
         _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader, grace: ShutdownGrace,
         into finished: AsyncChannel<FinishedClaim>
     ) async throws {
-        var recent = RecentResults()
-        for await documents in claims {
-            let started = ContinuousClock.now
-            let plan = ClaimPlan(documents, recent: recent)
-            let claim: FinishedClaim
-            do {
-                let reading = try await reader.read(plan.originals) { grace.isOver }
-                claim = FinishedClaim(documents, plan: plan, reading: reading, computed: ContinuousClock.now - started)
-            } catch let fault as Fault {
-                claim = FinishedClaim(documents, plan: plan, fault: fault, computed: ContinuousClock.now - started)
+        let recent = SharedResults()
+        let clock = BusyClock()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var running = 0
+            for await documents in claims {
+                if running == Self.claimsAtOnce {
+                    try await group.next()
+                    running -= 1
+                }
+                running += 1
+                group.addTask {
+                    let claim = try await read(documents, with: reader, grace: grace, recent: recent, clock)
+                    await finished.send(claim)
+                }
             }
-            recent.remember(claim.annotated)
-            await finished.send(claim)
+            try await group.waitForAll()
+        }
+    }
+
+    /// A claim of one long text has one thread's work: the others take the next claim's.
+    private static let claimsAtOnce = 2
+
+    private func read(
+        _ documents: [ClaimedDocument], with reader: any TextReader, grace: ShutdownGrace,
+        recent: SharedResults, _ clock: BusyClock
+    ) async throws -> FinishedClaim {
+        let plan = await recent.plan(documents)
+        clock.begin()
+        do {
+            let reading = try await reader.read(plan.originals) { grace.isOver }
+            let claim = FinishedClaim(documents, plan: plan, reading: reading, computed: clock.end())
+            recent.finish(plan, claim.annotated)
+            return claim
+        } catch let fault as Fault {
+            recent.finish(plan, [])
+            return FinishedClaim(documents, plan: plan, fault: fault, computed: clock.end())
         }
     }
 
@@ -231,7 +267,7 @@ struct Worker: Service {
         _ finished: AsyncChannel<FinishedClaim>, with queue: Queue, _ housekeeping: Housekeeping, held: HeldClaims,
         grace: ShutdownGrace
     ) async throws -> WorkTally {
-        let patience = Patience(logger: logger, grace: grace)
+        let patience = Patience(logger: logger, grace: grace, watch: watch)
         let writer = ResultWriter(
             queue: queue, retries: options.retries, patience: patience, watch: watch, logger: logger)
         var tally = WorkTally()
@@ -250,7 +286,8 @@ struct Worker: Service {
             logger.debug("claim written", metadata: tally.metadata)
             if ContinuousClock.now - lastFinishing > .seconds(1) {
                 // Whoever listens for the end of a batch need not wait for the housekeeping.
-                _ = try await patience.keepTrying("finishing batches") { try await housekeeping.finishBatches() }
+                // What goes wrong here is the housekeeping's to report.
+                _ = try? await housekeeping.finishBatches()
                 lastFinishing = .now
             }
             if ContinuousClock.now - lastReport > .seconds(60) {
