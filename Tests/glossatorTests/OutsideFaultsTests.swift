@@ -98,6 +98,27 @@ struct OutsideFaultsTests {
         #expect(ClaimPlan([document(7, "a")], recent: recent).originals.count == 1)
     }
 
+    @Test("a wait for a release that is given up does not end those that follow")
+    func release() async {
+        let held = HeldClaims()
+        for _ in 0..<3 {
+            let given = Task { await held.waitForRelease() }
+            try? await Task.sleep(for: .milliseconds(5))
+            given.cancel()
+            await given.value
+        }
+        held.release([document(1, "a")])
+        await held.waitForRelease()
+        let next = Task { () -> ContinuousClock.Instant in
+            await held.waitForRelease()
+            return .now
+        }
+        try? await Task.sleep(for: .milliseconds(50))
+        let released = ContinuousClock.now
+        held.release([])
+        #expect(await next.value >= released, "it waited for the second release")
+    }
+
     private func document(_ id: Int64, _ text: String, twin: Int64? = nil, model: Int64 = 1) -> ClaimedDocument {
         ClaimedDocument(
             lease: Lease(documentID: id, number: 1), attempt: 1, collection: "c", modelID: model,
