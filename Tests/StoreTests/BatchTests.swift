@@ -89,16 +89,11 @@ import Testing
         try await complete(database, daemon)
         #expect(try await keeping.finishBatches() == 1)
         // Not committed yet: nobody may take the batch for finished meanwhile.
-        async let slow: String = database.psql(
-            """
-            BEGIN;
-            INSERT INTO glossator.documents (collection, body, batch) VALUES ('mail', 'late', 'load');
-            SELECT pg_sleep(1);
-            COMMIT;
-            """)
-        try await Task.sleep(for: .milliseconds(300))
+        let loader = try await database.another()
+        try await loader.execute(
+            "BEGIN; INSERT INTO glossator.documents (collection, body, batch) VALUES ('mail', 'late', 'load')")
         #expect(try await keeping.finishBatches() == 0)
-        _ = try await slow
+        try await loader.execute("COMMIT")
         #expect(try progress(database, "load") == "2|1|0|1|0|f")
         try await complete(database, daemon)
         #expect(try await keeping.finishBatches() == 1)
@@ -157,18 +152,12 @@ import Testing
         try insert(database, "load", 4)
         let first = try await database.queue.claim(daemon: daemon, maximumDocuments: 2, maximumTokens: .max)
         // Somebody has counted documents of the same batch and has not committed.
-        async let slow: String = database.psql(
-            """
-            BEGIN;
-            DELETE FROM glossator.spool WHERE lease IS NULL;
-            SELECT pg_sleep(12);
-            COMMIT;
-            """)
-        try await Task.sleep(for: .milliseconds(500))
+        let other = try await database.another()
+        try await other.execute("BEGIN; DELETE FROM glossator.spool WHERE lease IS NULL")
         let began = ContinuousClock.now
         #expect(try await database.queue.complete(first.map { database.result(of: $0) }).written.count == 2)
-        #expect(ContinuousClock.now - began < .seconds(8))
-        _ = try await slow
+        #expect(ContinuousClock.now - began < .seconds(14), "a lock would have been waited for 15 s")
+        try await other.execute("ROLLBACK")
     }
 
     @Test func whatIsSummedUpAlreadyIsLeftAlone() async throws {
@@ -195,16 +184,18 @@ import Testing
 
     @Test func twoLoadersOfOneBatchDoNotStandInEachOthersWay() async throws {
         let (database, daemon, keeping) = try await ready()
-        func load(_ name: String) -> String {
-            """
-            BEGIN; INSERT INTO glossator.documents (collection, external_id, body, batch) VALUES ('mail', '\(name)', '\(name)', 'two');
-            SELECT pg_sleep(1); SELECT glossator.close_batch('two'); COMMIT;
-            """
-        }
+        // The collection is there: who names a new one waits for whoever does at the same time.
+        try await database.documents.setCollection("mail")
         try await keeping.openBatch("two")
-        async let first: String = database.psql(load("a"))
-        async let second: String = database.psql(load("b"))
-        _ = try await (first, second)
+        let (first, second) = (try await database.another(), try await database.another())
+        for loader in [first, second] {
+            try await loader.execute(
+                "BEGIN; INSERT INTO glossator.documents (collection, body, batch) VALUES ('mail', 'x', 'two')")
+        }
+        try await first.execute("SELECT glossator.close_batch('two')")
+        async let closing: Void = second.execute("SELECT glossator.close_batch('two'); COMMIT")
+        try await first.execute("COMMIT")
+        try await closing
         #expect(try progress(database, "two") == "2|2|0|0|0|f")
         try await complete(database, daemon)
         #expect(try await keeping.finishBatches() == 1)
@@ -213,14 +204,10 @@ import Testing
     @Test func anOlderSnapshotNeitherFinishesNorForgets() async throws {
         let (database, daemon, keeping) = try await ready()
         try await keeping.openBatch("load")
-        async let close: String = database.psql(
-            """
-            BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM glossator.batches; SELECT pg_sleep(1.5);
-            SELECT glossator.close_batch('load'); COMMIT;
-            """)
-        try await Task.sleep(for: .milliseconds(500))
+        let closer = try await database.another()
+        try await closer.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM glossator.batches")
         try insert(database, "load", 5)
-        _ = try await close
+        try await closer.execute("SELECT glossator.close_batch('load'); COMMIT")
         #expect(try progress(database, "load") == "5|5|0|0|0|f")
         try await complete(database, daemon)
         #expect(try await keeping.finishBatches() == 1)

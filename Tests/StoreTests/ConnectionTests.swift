@@ -149,7 +149,7 @@ import Testing
         let database = try await TestDatabase.create()
         let listener = try await database.another()
         try await listener.listen(to: "glossator_spool")
-        async let heard = listener.waitForNotification(timeout: .seconds(10))
+        async let heard = listener.waitForNotification(timeout: .seconds(60))
         try await database.add("one")
         #expect(try await heard)
         #expect(try await !listener.waitForNotification(timeout: .milliseconds(20)))
@@ -160,11 +160,12 @@ import Testing
         let listener = try await database.another()
         try await listener.listen(to: "glossator_spool")
         let began = ContinuousClock.now
-        let task = Task { try await listener.waitForNotification(timeout: .seconds(30)) }
+        let task = Task { try await listener.waitForNotification(timeout: .seconds(300)) }
         try await Task.sleep(for: .milliseconds(50))
         task.cancel()
         #expect(try await !task.value)
-        #expect(ContinuousClock.now - began < .seconds(5))
+        // Long before its time, however busy the machine is.
+        #expect(ContinuousClock.now - began < .seconds(60))
         try await database.add("one")
         #expect(try await listener.waitForNotification(timeout: .seconds(10)))
     }
