@@ -54,11 +54,6 @@ package struct QueueMeter: Sendable {
         }
     }
 
-    /// Whether documents of somebody's are here.
-    package func hasDocuments() async throws(Fault) -> Bool {
-        try await connection.run { (session) throws(Fault) in try session.query(Self.hasDocuments).only().bool(0) }
-    }
-
     private static let position = Statement(
         "meter_position", "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
     private static let add = Statement(
@@ -75,8 +70,6 @@ package struct QueueMeter: Sendable {
             (SELECT coalesce(sum(completed), 0)::bigint FROM glossator.tallies WHERE collection = 'bench'),
             pg_stat_get_dead_tuples('glossator.spool'::regclass), pg_total_relation_size('glossator.spool')
         """)
-    private static let hasDocuments = Statement(
-        "meter_documents", "SELECT EXISTS (SELECT FROM glossator.documents WHERE collection <> 'bench')")
 
-    static let statements = [position, add, leftovers, hasDocuments]
+    static let statements = [position, add, leftovers]
 }
