@@ -1,12 +1,14 @@
 package import Annotations
 internal import Foundation
-internal import Tensors
+import Tensors
 package import Tokenization
 
 /// An imported encoder with its tokenizer: what a model directory holds besides heads. Immutable, loaded once, shared.
 package struct Backbone: Sendable {
     package let configuration: EncoderConfiguration
     package let encoder: Encoder
+    /// In which precision `encoder` computes.
+    package let plan: PrecisionPlan
     package let tokenizer: Tokenizer
     /// What its embeddings are comparable with.
     package let space: EmbeddingSpace
@@ -19,13 +21,28 @@ package struct Backbone: Sendable {
     /// Lower-case hex SHA-256 over `sourceFiles` (see `ContentHash.ofFiles`): the backbone's name.
     package var contentHash: String { space.backboneHash }
 
+    /// Where the weights are, for encoders of other precisions.
+    private let file: SafetensorsFile
+
+    /// The same backbone with an encoder of another precision. Weights are packed anew, well below a second for a
+    /// BERT-base; nothing else is read again.
+    package func computing(in plan: PrecisionPlan) throws(Fault) -> Backbone {
+        guard plan != self.plan else { return self }
+        return Backbone(
+            configuration: configuration,
+            encoder: try Encoder(configuration: configuration, file: file, plan: plan), plan: plan,
+            tokenizer: tokenizer, space: space, maximumTokens: maximumTokens, sourceFiles: sourceFiles, file: file)
+    }
+
     /// Loads a Hugging Face BERT directory: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`, and
     /// sentence-transformers' files where there are any.
     ///
-    /// - Parameter normalization: replaces what the directory says about normalising embeddings.
+    /// - Parameters:
+    ///   - normalization: replaces what the directory says about normalising embeddings.
+    ///   - plan: in which precision the encoder computes.
     /// - Throws: `.model` faults that name the file or tensor.
     package static func load(
-        directory: String, normalization: EmbeddingSpace.Normalization? = nil
+        directory: String, normalization: EmbeddingSpace.Normalization? = nil, plan: PrecisionPlan = .fp32
     ) throws(Fault) -> Backbone {
         let present = try required(["config.json", "model.safetensors"], in: directory)
         let configuration = try EncoderConfiguration(json: try bytes(of: "config.json", in: directory))
@@ -39,15 +56,16 @@ package struct Backbone: Sendable {
                 hint: "vocab.txt and model.safetensors belong to different models.")
         }
         let file = try SafetensorsFile(path: directory + "/model.safetensors")
-        let weights = try EncoderWeights(from: file, configuration: configuration)
         let sourceFiles = Set(present + tokenizerFiles(in: directory) + modules.files).sorted()
         return Backbone(
-            configuration: configuration, encoder: Encoder(configuration: configuration, weights: weights),
+            configuration: configuration,
+            encoder: try Encoder(configuration: configuration, file: file, plan: plan), plan: plan,
             tokenizer: tokenizer,
             space: EmbeddingSpace(
                 backboneHash: try ContentHash.ofFiles(sourceFiles, in: directory), pooling: modules.pooling,
                 normalization: normalization ?? modules.normalization, dimensions: configuration.hiddenSize),
-            maximumTokens: min(configuration.maximumPositions, modules.maximumTokens ?? .max), sourceFiles: sourceFiles)
+            maximumTokens: min(configuration.maximumPositions, modules.maximumTokens ?? .max), sourceFiles: sourceFiles,
+            file: file)
     }
 
     private static func required(_ names: [String], in directory: String) throws(Fault) -> [String] {

@@ -1,3 +1,4 @@
+package import Annotations
 package import Tensors
 
 /// A BERT encoder: token ids in, hidden states out, in fp32. Immutable; shared by all threads.
@@ -18,6 +19,16 @@ package struct Encoder: Sendable {
         layers = weights.layers.enumerated().map { index, weights in
             EncoderLayer(weights: weights, heads: configuration.heads, name: "layer.\(index).")
         }
+    }
+
+    /// Reads the weights of `configuration` from `file` for the precisions of `plan`.
+    /// - Throws: the faults of `EncoderWeights`.
+    package init(
+        configuration: EncoderConfiguration, file: SafetensorsFile, plan: PrecisionPlan = .fp32
+    ) throws(Fault) {
+        self.init(
+            configuration: configuration,
+            weights: try EncoderWeights(from: file, configuration: configuration).rounded(to: plan))
     }
 
     /// Runs the encoder; `workspace.hidden` then holds the last hidden states, `[batch.tokenCount, hidden]`.

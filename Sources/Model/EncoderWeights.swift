@@ -119,3 +119,43 @@ private struct WeightReader {
         }
     }
 }
+
+extension EncoderWeights {
+    /// Rounded as the packed kernels round them; activations stay fp32.
+    func rounded(to plan: PrecisionPlan) -> EncoderWeights {
+        func round(_ linear: LinearWeights, _ precision: Precision) -> LinearWeights {
+            var weights = linear.weights
+            switch precision {
+            case .fp32: break
+            case .bf16:
+                for index in weights.values.indices {
+                    weights.values[index] = Float(
+                        bitPattern: (weights.values[index].bitPattern &+ 0x8000) & 0xFFFF_0000)
+                }
+            case .int8:
+                for row in 0..<weights.rows {
+                    let scale = max(weights.row(row).reduce(0) { max($0, abs($1)) }, 1e-30) / 127
+                    for column in 0..<weights.columns {
+                        weights[row, column] = (weights[row, column] / scale).rounded() * scale
+                    }
+                }
+            }
+            return LinearWeights(weights: weights, bias: linear.bias)
+        }
+        let rounded = layers.enumerated().map { index, layer in
+            LayerWeights(
+                queryKeyValue: round(layer.queryKeyValue, plan[index, .queryKeyValue]),
+                attentionOutput: round(layer.attentionOutput, plan[index, .attentionOutput]),
+                attentionNorm: layer.attentionNorm,
+                intermediate: round(layer.intermediate, plan[index, .intermediate]),
+                output: round(layer.output, plan[index, .output]), outputNorm: layer.outputNorm)
+        }
+        return EncoderWeights(embeddings: embeddings, embeddingNorm: embeddingNorm, layers: rounded)
+    }
+
+    private init(embeddings: EmbeddingTables, embeddingNorm: LayerNorm, layers: [LayerWeights]) {
+        self.embeddings = embeddings
+        self.embeddingNorm = embeddingNorm
+        self.layers = layers
+    }
+}
