@@ -89,3 +89,19 @@ void kernel_random_uniform(float *out, size_t count, uint64_t first, const struc
 void kernel_dropout_mask(float *out, size_t count, uint64_t first, const struct kernel_random *stream, float rate) {
     active->dropout_mask(out, count, first, stream, rate);
 }
+size_t kernel_packed_size(enum product_format format, size_t inputs, size_t outputs) {
+    return active->packed_size(format, inputs, outputs);
+}
+void kernel_pack(enum product_format format, const float *weights, size_t inputs, size_t outputs, void *data) {
+    active->pack(format, weights, inputs, outputs, data);
+}
+size_t kernel_product_scratch(size_t inputs) { return active->product_scratch(inputs); }
+void kernel_product(const struct packed_weights *weights, const float *x, size_t rows,
+                    const struct product_epilogue *epilogue, float *out, void *scratch) {
+    active->product(weights, x, rows, epilogue, out, scratch);
+}
+size_t kernel_attention_scratch(size_t longest, size_t width) { return active->attention_scratch(longest, width); }
+void kernel_attention(const float *qkv, const size_t *starts, size_t texts, size_t heads, size_t width, float *context,
+                      void *scratch) {
+    active->attention(qkv, starts, texts, heads, width, context, scratch);
+}

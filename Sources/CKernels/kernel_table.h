@@ -24,4 +24,10 @@ const struct kernel_table KERNEL_TABLE = {
     .random_words = random_words,
     .random_uniform = random_uniform,
     .dropout_mask = dropout_mask,
+    .packed_size = packed_size,
+    .pack = pack,
+    .product_scratch = product_scratch,
+    .product = product,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
 };

@@ -6,24 +6,47 @@
 
 // ---- encoder ----
 
-// Normalises one row, in three passes over it while it lies in L1. row == out is allowed.
-INLINE void normalize_row(const float *row, size_t columns, const float *gamma, const float *beta, float epsilon,
-                          float *out) {
-    size_t whole = columns - columns % LANES, rest = columns % LANES;
-    floats sums = splat(0);
-    for (size_t c = 0; c < whole; c += LANES) sums += load(row + c);
-    if (rest) sums += load_tail(row + whole, rest, 0);
-    float mean = sum_lanes(sums) / (float)columns;
-    floats squares = splat(0);
-    for (size_t c = 0; c < whole; c += LANES) {
+// Sums of four vectors at a time: one chain of additions would wait for each result.
+INLINE float row_sum(const float *row, size_t columns) {
+    size_t c = 0, whole = columns - columns % LANES, rest = columns % LANES;
+    floats a = splat(0), b = splat(0), d = splat(0), e = splat(0);
+    for (; c + 4 * LANES <= whole; c += 4 * LANES) {
+        a += load(row + c);
+        b += load(row + c + LANES);
+        d += load(row + c + 2 * LANES);
+        e += load(row + c + 3 * LANES);
+    }
+    for (; c < whole; c += LANES) a += load(row + c);
+    if (rest) a += load_tail(row + whole, rest, 0);
+    return sum_lanes((a + b) + (d + e));
+}
+
+// Sum of (x - mean)^2.
+INLINE float row_squares(const float *row, size_t columns, float mean) {
+    size_t c = 0, whole = columns - columns % LANES, rest = columns % LANES;
+    floats a = splat(0), b = splat(0);
+    for (; c + 2 * LANES <= whole; c += 2 * LANES) {
+        floats d = load(row + c) - mean, e = load(row + c + LANES) - mean;
+        a += d * d;
+        b += e * e;
+    }
+    for (; c < whole; c += LANES) {
         floats d = load(row + c) - mean;
-        squares += d * d;
+        a += d * d;
     }
     if (rest) {
         floats d = load_tail(row + whole, rest, mean) - mean;
-        squares += d * d;
+        b += d * d;
     }
-    float scale = 1.0f / sqrtf(sum_lanes(squares) / (float)columns + epsilon);
+    return sum_lanes(a + b);
+}
+
+// Normalises one row, in three passes over it while it lies in L1. row == out is allowed.
+INLINE void normalize_row(const float *row, size_t columns, const float *gamma, const float *beta, float epsilon,
+                          float *out) {
+    size_t whole = columns - columns % LANES;
+    float mean = row_sum(row, columns) / (float)columns;
+    float scale = 1.0f / sqrtf(row_squares(row, columns, mean) / (float)columns + epsilon);
     for (size_t c = 0; c < whole; c += LANES) {
         floats y = (load(row + c) - mean) * scale;
         store(out + c, gamma ? y * load(gamma + c) + load(beta + c) : y);
@@ -320,4 +343,6 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
     for (size_t i = 0; i < count; i++) out[i] = out[i] < rate ? 0.0f : kept;
 }
 
+#include "products_body.h"
+#include "attention_body.h"
 #include "kernel_table.h"

@@ -11,6 +11,9 @@
 
 enum { LANES = 16 };
 typedef float floats __attribute__((ext_vector_type(16)));
+typedef float float8 __attribute__((ext_vector_type(8)));
+typedef float float4 __attribute__((ext_vector_type(4)));
+typedef float float2 __attribute__((ext_vector_type(2)));
 typedef uint32_t words __attribute__((ext_vector_type(16)));
 #define INLINE static inline __attribute__((always_inline))
 
@@ -43,19 +46,17 @@ INLINE floats larger(floats a, floats b) { return a < b ? b : a; }
 INLINE floats smaller(floats a, floats b) { return a > b ? b : a; }
 
 INLINE float sum_lanes(floats v) {
-    float lanes[LANES];
-    store(lanes, v);
-    for (size_t width = LANES / 2; width > 0; width /= 2)
-        for (size_t i = 0; i < width; i++) lanes[i] += lanes[i + width];
-    return lanes[0];
+    float8 eight = v.lo + v.hi;
+    float4 four = eight.lo + eight.hi;
+    float2 two = four.lo + four.hi;
+    return two.x + two.y;
 }
 
 INLINE float max_lanes(floats v) {
-    float lanes[LANES];
-    store(lanes, v);
-    for (size_t width = LANES / 2; width > 0; width /= 2)
-        for (size_t i = 0; i < width; i++) lanes[i] = lanes[i] < lanes[i + width] ? lanes[i + width] : lanes[i];
-    return lanes[0];
+    float8 eight = v.lo < v.hi ? v.hi : v.lo;
+    float4 four = eight.lo < eight.hi ? eight.hi : eight.lo;
+    float2 two = four.lo < four.hi ? four.hi : four.lo;
+    return two.x < two.y ? two.y : two.x;
 }
 
 // exp, relative error below 2e-7 for -87.3 <= x <= 88.3; clamped outside, NaN stays NaN.
@@ -78,24 +79,23 @@ INLINE floats exp_lanes(floats x) {
     return y * __builtin_bit_cast(floats, power);
 }
 
-// v * Phi(v), Phi the normal distribution function. Absolute error below 1e-6 * max(1, |v|).
+// v * Phi(v), Phi the normal distribution function. Absolute error below 5e-7 * max(1, |v|).
 //
-// With u = |v|, 2 Phi(-u) = exp(-u p(u)): one smooth polynomial serves the middle and the tail, where 1 + erf(v) would
-// cancel. p is fitted to minimise the error of the product on [0, 6]; beyond, the exponent goes on as -u^2 / 2.
+// Phi(v) = 1/2 + v R(v^2), R a rational function fitted (weighted least squares, reweighted to equal peaks) on |v| <= 5.3,
+// where Phi reaches 0 and 1 within fp32. Numerator and denominator are two short chains that run side by side: one long
+// polynomial would cost their latency twice.
 INLINE floats gelu_lanes(floats v) {
-    floats u = larger(v, -v);
-    floats near = smaller(u, splat(6.0f));
-    floats p = splat(1.864793e-08f);
-    p = p * near + splat(-5.6516166e-07f);
-    p = p * near + splat(7.3179626e-06f);
-    p = p * near + splat(-5.152012e-05f);
-    p = p * near + splat(0.00018915885f);
-    p = p * near + splat(9.413069e-06f);
-    p = p * near + splat(-0.004826822f);
-    p = p * near + splat(0.036357578f);
-    p = p * near + splat(0.31830493f);
-    p = p * near + splat(0.79788494f);
-    floats exponent = near * p + splat(0.5f) * (u * u - near * near);
-    floats tail = v * (splat(0.5f) * exp_lanes(-exponent));
-    return v < splat(0.0f) ? tail : v - tail;
+    floats x = smaller(larger(v, splat(-5.3f)), splat(5.3f));
+    floats t = x * x;
+    floats p = splat(-1.89551453e-08f), q = splat(0.000170424395f);
+    p = p * t + splat(6.53760668e-06f);
+    q = q * t + splat(0.00377816041f);
+    p = p * t + splat(0.000503960702f);
+    q = q * t + splat(0.0482492822f);
+    p = p * t + splat(0.00665825553f);
+    q = q * t + splat(0.339174273f);
+    p = p * t + splat(0.068828233f);
+    q = q * t + splat(1.0f);
+    p = p * t + splat(0.398940673f);
+    return v * (splat(0.5f) + x * p / q);
 }

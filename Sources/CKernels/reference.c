@@ -232,6 +232,8 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
         out[i] = (float)(random_word(first + i, stream) / 256) / 16777216.0f < rate ? 0 : 1 / (1 - rate);
 }
 
+#include "reference_products.h"
+
 #define KERNEL_TABLE kernel_table_reference
 #define KERNEL_NAME "reference"
 #include "kernel_table.h"

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "products.h"
+
 #ifdef __clang__
 #pragma clang assume_nonnull begin
 #endif
@@ -136,6 +138,12 @@ struct kernel_table {
     typeof(&kernel_random_words) random_words;
     typeof(&kernel_random_uniform) random_uniform;
     typeof(&kernel_dropout_mask) dropout_mask;
+    typeof(&kernel_packed_size) packed_size;
+    typeof(&kernel_pack) pack;
+    typeof(&kernel_product_scratch) product_scratch;
+    typeof(&kernel_product) product;
+    typeof(&kernel_attention_scratch) attention_scratch;
+    typeof(&kernel_attention) attention;
 };
 
 // The variants that this processor can run, best first; null from `index` on that there is none.
