@@ -5,20 +5,16 @@ struct EmbeddingLayer: Sendable {
     let tables: EmbeddingTables
     let norm: LayerNorm
 
-    func run(_ batch: RaggedBatch, workspace: inout EncoderWorkspace, observe: Encoder.Observer?) {
-        workspace.positions.removeAll(keepingCapacity: true)
+    /// - Parameters:
+    ///   - positions: scratch memory.
+    ///   - sums: receives the rows before the LayerNorm when it holds a matrix.
+    func run(
+        _ batch: RaggedBatch, positions: inout [Int32], into hidden: inout Matrix, sums: inout Matrix?
+    ) {
+        positions.removeAll(keepingCapacity: true)
         for text in 0..<batch.textCount {
-            workspace.positions.append(contentsOf: 0..<Int32(batch.range(of: text).count))
+            positions.append(contentsOf: 0..<Int32(batch.range(of: text).count))
         }
-        guard let observe else {
-            embed(ids: batch.ids, places: workspace.positions, tables: tables, norm: norm, into: &workspace.hidden)
-            return
-        }
-        var sums: Matrix? = Matrix(rows: 0, columns: 0)
-        embed(
-            ids: batch.ids, places: workspace.positions, tables: tables, norm: norm, into: &workspace.hidden,
-            sums: &sums)
-        if let sums { observe("embeddings.sum", sums) }
-        observe("embeddings.output", workspace.hidden)
+        embed(ids: batch.ids, places: positions, tables: tables, norm: norm, into: &hidden, sums: &sums)
     }
 }

@@ -1,34 +1,34 @@
 package import Annotations
 package import Tensors
 
-/// A BERT encoder: token ids in, hidden states out, in fp32. Immutable; shared by all threads.
+/// A BERT encoder: token ids in, hidden states out. Its weights are packed for this processor, each product in the
+/// precision that `plan` says; all else is fp32. Immutable; shared by all threads.
+///
+/// A text's hidden states are the same bits in every batch, at every place of it and on every thread.
 package struct Encoder: Sendable {
-    /// Receives every stage of a forward pass under the name it has in PyTorch's module tree, shortened:
-    /// `embeddings.sum`, `embeddings.output`, and of layer n `layer.n.query`, `key`, `value`,
-    /// `attention_probs.<text>.<head>`, `attention_context`, `attention_dense`, `attention_output`,
-    /// `intermediate_dense`, `intermediate_gelu`, `output_dense`, `output`.
-    package typealias Observer = (_ stage: String, _ value: Matrix) -> Void
-
     package let configuration: EncoderConfiguration
+    package let plan: PrecisionPlan
     private let embedding: EmbeddingLayer
     private let layers: [EncoderLayer]
 
-    package init(configuration: EncoderConfiguration, weights: EncoderWeights) {
-        self.configuration = configuration
-        embedding = EmbeddingLayer(tables: weights.embeddings, norm: weights.embeddingNorm)
-        layers = weights.layers.enumerated().map { index, weights in
-            EncoderLayer(weights: weights, heads: configuration.heads, name: "layer.\(index).")
-        }
-    }
-
-    /// Reads the weights of `configuration` from `file` for the precisions of `plan`.
-    /// - Throws: the faults of `EncoderWeights`.
+    /// Reads the weights of `configuration` from `file`, a layer at a time: the packed copy is all that stays in memory,
+    /// and the embedding tables where the file is mapped.
+    ///
+    /// - Throws: `tensor-missing`, `tensor-dtype`, `tensor-shape`, each naming the tensor.
     package init(
         configuration: EncoderConfiguration, file: SafetensorsFile, plan: PrecisionPlan = .fp32
     ) throws(Fault) {
-        self.init(
-            configuration: configuration,
-            weights: try EncoderWeights(from: file, configuration: configuration).rounded(to: plan))
+        let reader = EncoderWeightReader(file: file, configuration: configuration)
+        self.configuration = configuration
+        self.plan = plan
+        embedding = try reader.embedding()
+        var layers: [EncoderLayer] = []
+        for index in 0..<configuration.layers {
+            layers.append(
+                EncoderLayer(weights: try reader.layer(index), heads: configuration.heads) { plan[index, $0] })
+            file.releasePages()
+        }
+        self.layers = layers
     }
 
     /// Runs the encoder; `workspace.hidden` then holds the last hidden states, `[batch.tokenCount, hidden]`.
@@ -36,16 +36,55 @@ package struct Encoder: Sendable {
     /// Ids must be below `configuration.vocabularySize` and texts no longer than `configuration.maximumPositions`:
     /// `Backbone` guarantees the first when it loads, windows the second.
     package func encode(_ batch: RaggedBatch, workspace: inout EncoderWorkspace) {
-        run(batch, workspace: &workspace, observe: nil)
+        var none: Matrix?
+        embedding.run(batch, positions: &workspace.positions, into: &workspace.hidden, sums: &none)
+        for layer in layers { layer.run(batch, workspace: &workspace) }
     }
 
-    /// The same, showing every stage to `observe`. Slow: for tests and for looking into a model.
-    package func trace(_ batch: RaggedBatch, workspace: inout EncoderWorkspace, observe: @escaping Observer) {
-        run(batch, workspace: &workspace, observe: observe)
+    /// Bytes of the packed weights.
+    package var packedByteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
+}
+
+/// One post-LayerNorm transformer layer, `workspace.hidden` in and out:
+///
+///     x = LayerNorm(x + dense(attention(x)))
+///     x = LayerNorm(x + dense(gelu(dense(x))))
+private struct EncoderLayer: Sendable {
+    private let queryKeyValue: PackedLinear
+    private let attentionOutput: PackedLinear
+    private let attentionNorm: LayerNorm
+    private let intermediate: PackedLinear
+    private let output: PackedLinear
+    private let outputNorm: LayerNorm
+    private let heads: Int
+
+    init(weights: LayerWeights, heads: Int, precision: (PrecisionPlan.Product) -> Precision) {
+        func pack(_ linear: LinearWeights, _ product: PrecisionPlan.Product) -> PackedLinear {
+            PackedLinear(weights: linear.weights, bias: linear.bias, precision: precision(product))
+        }
+        queryKeyValue = pack(weights.queryKeyValue, .queryKeyValue)
+        attentionOutput = pack(weights.attentionOutput, .attentionOutput)
+        attentionNorm = weights.attentionNorm
+        intermediate = pack(weights.intermediate, .intermediate)
+        output = pack(weights.output, .output)
+        outputNorm = weights.outputNorm
+        self.heads = heads
     }
 
-    private func run(_ batch: RaggedBatch, workspace: inout EncoderWorkspace, observe: Observer?) {
-        embedding.run(batch, workspace: &workspace, observe: observe)
-        for layer in layers { layer.run(batch, workspace: &workspace, observe: observe) }
+    var byteCount: Int {
+        [queryKeyValue, attentionOutput, intermediate, output].reduce(0) { $0 + $1.byteCount }
+    }
+
+    func run(_ batch: RaggedBatch, workspace: inout EncoderWorkspace) {
+        queryKeyValue.apply(to: workspace.hidden, .bias, into: &workspace.queryKeyValue, scratch: &workspace.scratch)
+        raggedAttention(
+            workspace.queryKeyValue, cumulativeLengths: batch.cumulativeLengths, heads: heads,
+            into: &workspace.context, scratch: &workspace.scratch)
+        attentionOutput.apply(
+            to: workspace.context, adding: workspace.hidden, norm: attentionNorm, into: &workspace.attended,
+            scratch: &workspace.scratch)
+        intermediate.feedForward(
+            workspace.attended, then: output, norm: outputNorm, into: &workspace.hidden,
+            between: &workspace.intermediate, scratch: &workspace.scratch)
     }
 }

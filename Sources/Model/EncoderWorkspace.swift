@@ -1,6 +1,7 @@
 package import Tensors
 
-/// Scratch memory of one thread's forward passes. It grows to the largest batch seen and is reused.
+/// Scratch memory of one thread's forward passes. It grows to the largest batch seen and is reused: a warm workspace
+/// allocates nothing.
 package struct EncoderWorkspace: Sendable {
     /// The last hidden states, `[tokens, hidden]`, after `Encoder.encode`.
     package internal(set) var hidden = Matrix(rows: 0, columns: 0)
@@ -9,7 +10,7 @@ package struct EncoderWorkspace: Sendable {
     var attended = Matrix(rows: 0, columns: 0)
     var intermediate = Matrix(rows: 0, columns: 0)
     var positions: [Int32] = []
-    var attentionScratch = AttentionScratch()
+    var scratch = KernelScratch()
 
     package init() {}
 }

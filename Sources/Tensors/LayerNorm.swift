@@ -19,13 +19,13 @@ package struct LayerNorm: Sendable {
 /// The three tables whose rows a token's embedding adds up.
 package struct EmbeddingTables: Sendable {
     /// `[vocabulary, hidden]`
-    package let words: Matrix
+    package let words: Table
     /// `[positions, hidden]`
-    package let positions: Matrix
+    package let positions: Table
     /// Token type 0, the only one that single texts have: `[hidden]`
     package let segment: [Float]
 
-    package init(words: Matrix, positions: Matrix, segment: [Float]) {
+    package init(words: Table, positions: Table, segment: [Float]) {
         precondition(words.columns == segment.count && positions.columns == segment.count, "tables of different widths")
         self.words = words
         self.positions = positions
@@ -37,14 +37,7 @@ package struct EmbeddingTables: Sendable {
 ///
 /// An id or place outside its table is a programmer's error: the tokenizer's vocabulary is checked against the table
 /// when a model is loaded.
-package func embed(
-    ids: [Int32], places: [Int32], tables: EmbeddingTables, norm: LayerNorm, into result: inout Matrix
-) {
-    var none: Matrix?
-    embed(ids: ids, places: places, tables: tables, norm: norm, into: &result, sums: &none)
-}
-
-/// The same; `sums`, when it holds a matrix, receives the rows before normalisation.
+/// `sums`, when it holds a matrix, receives the rows before normalisation.
 package func embed(
     ids: [Int32], places: [Int32], tables: EmbeddingTables, norm: LayerNorm, into result: inout Matrix,
     sums: inout Matrix?
@@ -55,9 +48,13 @@ package func embed(
     for place in places { precondition(place >= 0 && Int(place) < positions, "position \(place) of \(positions)") }
     result.reshape(rows: ids.count, columns: norm.columns)
     func run(_ sums: UnsafeMutablePointer<Float>?) {
-        kernel_embed(
-            tables.words.values, tables.positions.values, tables.segment, ids, places, ids.count, norm.columns,
-            norm.gamma, norm.beta, norm.epsilon, sums, &result.values)
+        tables.words.withValues { words in
+            tables.positions.withValues { positions in
+                kernel_embed(
+                    words, positions, tables.segment, ids, places, ids.count, norm.columns, norm.gamma, norm.beta,
+                    norm.epsilon, sums, &result.values)
+            }
+        }
     }
     if sums != nil {
         sums?.reshape(rows: ids.count, columns: norm.columns)

@@ -44,6 +44,11 @@ final class MappedFile: @unchecked Sendable {
         if let base { munmap(base, count) }
     }
 
+    /// Gives the pages back; they come again from the page cache when they are read.
+    func releasePages() {
+        if let base { madvise(base, count, MADV_DONTNEED) }
+    }
+
     func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
         withExtendedLifetime(self) { body(UnsafeRawBufferPointer(start: base, count: count)) }
     }

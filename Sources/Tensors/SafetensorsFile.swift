@@ -131,6 +131,22 @@ package struct SafetensorsFile: Sendable {
             values: try floats(name))
     }
 
+    /// The same for a tensor of which only some rows will be read: mapped where the file holds fp32, else a copy.
+    /// - Throws: as `matrix(_:)`.
+    package func table(_ name: String) throws(Fault) -> Table {
+        let entry = try entry(name)
+        let offset = dataStart + entry.range.lowerBound
+        guard case .mapped(let file) = storage, entry.dtype == .float32, entry.shape.count == 2, offset % 4 == 0 else {
+            return Table(try matrix(name))
+        }
+        return Table(rows: entry.shape[0], columns: entry.shape[1], file: file, offset: offset)
+    }
+
+    /// What was read of a mapped file need not stay in this process's memory; it can be read again.
+    package func releasePages() {
+        if case .mapped(let file) = storage { file.releasePages() }
+    }
+
     /// A tensor of exactly one dimension as fp32.
     /// - Throws: as `matrix(_:)`.
     package func vector(_ name: String) throws(Fault) -> [Float] {

@@ -6,17 +6,28 @@ import Tensors
 /// Encoders and expected tensors for the tests of this target.
 enum EncoderFixtures {
     /// The encoder of a directory, without its tokenizer.
-    static func encoder(at directory: URL) throws -> Encoder {
-        let configuration = try EncoderConfiguration(
-            json: [UInt8](Data(contentsOf: directory.appendingPathComponent("config.json"))))
-        let file = try SafetensorsFile(path: directory.appendingPathComponent("model.safetensors").path)
-        return Encoder(
+    static func encoder(at directory: URL, plan: PrecisionPlan = .fp32) throws -> Encoder {
+        let (configuration, file) = try parts(of: directory)
+        return try Encoder(configuration: configuration, file: file, plan: plan)
+    }
+
+    /// Its twin, which shows its stages.
+    static func unfused(at directory: URL) throws -> UnfusedEncoder {
+        let (configuration, file) = try parts(of: directory)
+        return UnfusedEncoder(
             configuration: configuration, weights: try EncoderWeights(from: file, configuration: configuration))
     }
 
+    private static func parts(of directory: URL) throws -> (EncoderConfiguration, SafetensorsFile) {
+        let configuration = try EncoderConfiguration(
+            json: [UInt8](Data(contentsOf: directory.appendingPathComponent("config.json"))))
+        let file = try SafetensorsFile(path: directory.appendingPathComponent("model.safetensors").path)
+        return (configuration, file)
+    }
+
     /// The encoder of a tiny model, through its files.
-    static func encoder(of model: TinyModel) throws -> Encoder {
-        try model.withDirectory { try encoder(at: $0) }
+    static func encoder(of model: TinyModel, plan: PrecisionPlan = .fp32) throws -> Encoder {
+        try model.withDirectory { try encoder(at: $0, plan: plan) }
     }
 
     /// Ids of `lengths.count` texts, below `vocabulary`.

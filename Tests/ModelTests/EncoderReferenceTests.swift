@@ -42,7 +42,7 @@ struct EncoderStageReferenceTests {
         var workspace = EncoderWorkspace()
         var compared: Set<String> = []
         var problems: [String] = []
-        encoder.trace(padded.batch, workspace: &workspace) { stage, value in
+        let unfused = try EncoderFixtures.unfused(at: Reference.fixture("tiny")).run(padded.batch) { stage, value in
             do {
                 guard let (name, expected) = try expectation(of: stage, value, in: file, padded) else { return }
                 compared.insert(name)
@@ -52,6 +52,8 @@ struct EncoderStageReferenceTests {
         }
         #expect(problems.isEmpty, "\(problems)")
         let last = padded.ragged(try file.floats("last_hidden_state"), columns: encoder.configuration.hiddenSize)
+        #expect(largestDifference(unfused.values, last) <= Tolerance.hidden)
+        encoder.encode(padded.batch, workspace: &workspace)
         #expect(largestDifference(workspace.hidden.values, last) <= Tolerance.hidden)
 
         let stages = file.names.filter { $0.hasPrefix("layer.") || $0.hasPrefix("embeddings.") }

@@ -57,20 +57,37 @@ import Testing
         }
     }
 
-    @Test func aTextHasTheSameResultInEveryBatch() throws {
+    /// In every precision, to the bit: alone, among others, at another place, on another thread's workspace.
+    @Test(arguments: Precision.allCases) func aTextHasTheSameBitsInEveryBatch(_ precision: Precision) throws {
+        for shape in Self.shapes {
+            let encoder = try EncoderFixtures.encoder(of: shape.model, plan: PrecisionPlan(precision))
+            let lengths = [5, 1, 40, 17, 2, 64, 3, 61]
+            let batch = EncoderFixtures.batch(lengths: lengths, vocabulary: shape.model.vocabulary.count)
+            let texts = (0..<batch.textCount).map { Array(batch.ids[batch.range(of: $0)]) }
+            var (together, alone, turned) = (EncoderWorkspace(), EncoderWorkspace(), EncoderWorkspace())
+            encoder.encode(batch, workspace: &together)
+            let reversed = RaggedBatch(texts.reversed())
+            encoder.encode(reversed, workspace: &turned)
+            for text in texts.indices {
+                encoder.encode(RaggedBatch([texts[text]]), workspace: &alone)
+                let inBatch = batch.range(of: text).flatMap { together.hidden.row($0) }
+                let inReverse = reversed.range(of: texts.count - 1 - text).flatMap { turned.hidden.row($0) }
+                #expect(alone.hidden.values == inBatch && inReverse == inBatch, "text \(text) of \(shape)")
+            }
+        }
+    }
+
+    /// Reduced precisions are near fp32, and not the same.
+    @Test func reducedPrecisionsAreNearFp32() throws {
         let model = TinyModel()
-        let encoder = try EncoderFixtures.encoder(of: model)
-        let batch = EncoderFixtures.batch(lengths: [5, 1, 40, 17, 2, 64, 3], vocabulary: model.vocabulary.count)
-        var (together, alone) = (EncoderWorkspace(), EncoderWorkspace())
-        encoder.encode(batch, workspace: &together)
-        for text in 0..<batch.textCount {
-            encoder.encode(RaggedBatch([Array(batch.ids[batch.range(of: text)])]), workspace: &alone)
-            let inBatch = batch.range(of: text).flatMap { together.hidden.row($0) }
-            #expect(largestDifference(alone.hidden.values, inBatch) <= Tolerance.hidden)
-            var (single, member) = (Pooling(.mean, dimensions: 32), Pooling(.mean, dimensions: 32))
-            single.add(alone.hidden, rows: 0..<alone.hidden.rows)
-            member.add(together.hidden, rows: batch.range(of: text))
-            #expect(largestDifference(single.embedding(.l2), member.embedding(.l2)) <= Tolerance.batching)
+        let batch = EncoderFixtures.batch(lengths: [20, 33], vocabulary: model.vocabulary.count)
+        var exact = EncoderWorkspace()
+        try EncoderFixtures.encoder(of: model).encode(batch, workspace: &exact)
+        for precision in [Precision.bf16, .int8] {
+            var rounded = EncoderWorkspace()
+            try EncoderFixtures.encoder(of: model, plan: PrecisionPlan(precision)).encode(batch, workspace: &rounded)
+            let difference = largestDifference(rounded.hidden.values, exact.hidden.values)
+            #expect(difference > 0 && difference < 0.1, "\(precision): \(difference)")
         }
     }
 
@@ -109,15 +126,16 @@ import Testing
         }
     }
 
-    @Test func tracingChangesNothingAndNamesEveryStage() throws {
+    @Test func theUnfusedTwinAgreesAndNamesEveryStage() throws {
         let model = TinyModel()
-        let encoder = try EncoderFixtures.encoder(of: model)
         let batch = EncoderFixtures.batch(lengths: [4, 9], vocabulary: model.vocabulary.count)
-        var (plain, traced) = (EncoderWorkspace(), EncoderWorkspace())
-        encoder.encode(batch, workspace: &plain)
+        var workspace = EncoderWorkspace()
+        try EncoderFixtures.encoder(of: model).encode(batch, workspace: &workspace)
         var stages: [String] = []
-        encoder.trace(batch, workspace: &traced) { stage, _ in stages.append(stage) }
-        #expect(traced.hidden == plain.hidden)
+        let twin = try model.withDirectory { directory in
+            try EncoderFixtures.unfused(at: directory).run(batch) { stage, _ in stages.append(stage) }
+        }
+        #expect(largestDifference(twin.values, workspace.hidden.values) <= Tolerance.hidden)
         // Two of the embeddings; ten a layer, and the probabilities of every text and head.
         #expect(Set(stages).count == stages.count && stages.count == 2 + 2 * (10 + 2 * 4))
     }

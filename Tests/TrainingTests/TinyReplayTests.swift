@@ -185,8 +185,7 @@ private struct TinyReplay {
         batches = try JSONDecoder().decode(Batches.self, from: bytes("batches.json"))
         let configuration = try EncoderConfiguration(json: [UInt8](bytes("config.json")))
         let file = try SafetensorsFile(path: Reference.fixture("tiny/model.safetensors").path)
-        encoder = Encoder(
-            configuration: configuration, weights: try EncoderWeights(from: file, configuration: configuration))
+        encoder = try Encoder(configuration: configuration, file: file)
     }
 
     func heads(_ name: String) throws -> (classifier: HeadParameters, tagger: HeadParameters) {
