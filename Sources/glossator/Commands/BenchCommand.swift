@@ -7,7 +7,7 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure this machine.",
-        subcommands: [BenchQueueCommand.self])
+        subcommands: [BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchQueueCommand.self])
 }
 
 struct BenchQueueCommand: AsyncParsableCommand {

@@ -38,13 +38,22 @@ struct ModelReader: TextReader {
     func read(_ documents: [ClaimedDocument], isCancelled: @escaping @Sendable () -> Bool) async throws -> Reading {
         guard let first = documents.first else { return Reading(documents: [], results: [], spaceID: 0) }
         let model = try await cache.entry(modelID: first.modelID, segmentation: first.segmentation)
-        let parts = WorkPart.split(documents, among: threads.count)
-        let results = try await threads.map(parts) { part, workspace in
-            model.annotator.annotate(
+        let (read, results) = try await threads.annotate(documents, with: model.annotator, isCancelled: isCancelled)
+        return Reading(documents: read, results: results, spaceID: model.spaceID)
+    }
+}
+
+extension ComputeThreads<AnnotatorWorkspace> {
+    /// Reads the documents of a claim on all threads; one result a document, in any order.
+    func annotate(
+        _ documents: [ClaimedDocument], with annotator: Annotator, isCancelled: @escaping @Sendable () -> Bool
+    ) async throws -> (documents: [ClaimedDocument], results: [Result<DocumentAnnotation, Fault>]) {
+        let parts = WorkPart.split(documents, among: count)
+        let results = try await map(parts) { part, workspace in
+            annotator.annotate(
                 part.documents.map { AnnotationRequest(text: $0.body) }, workspace: &workspace,
                 isCancelled: isCancelled)
         }
-        return Reading(
-            documents: parts.flatMap(\.documents), results: results.flatMap { $0 }, spaceID: model.spaceID)
+        return (parts.flatMap(\.documents), results.flatMap { $0 })
     }
 }
