@@ -9,7 +9,7 @@ GLOSSATOR := .build/release/glossator
 export GLOSSATOR_ENCODER ?= $(CURDIR)/$(ENCODER)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop demo-delete test bench-queue chaos build packages encoder format lint schema ci clean
+.PHONY: help demo demo-stop demo-delete test bench bench-queue chaos build packages encoder format lint schema ci clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ encoder: packages ## Obtain the encoder all-MiniLM-L6-v2
 
 format: ## Format all Swift sources in place
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: packages build encoder ## Measure engine and tokenizer, beside others where GLOSSATOR_PEERS_* are set (Tests/Peers)
+	@$(GLOSSATOR) bench inference --model $(ENCODER)
+	@$(GLOSSATOR) bench tokenizer --model $(ENCODER)
+	@if [ -n "$$GLOSSATOR_PEERS_SCRIPTS" ]; then python3 Tests/Peers/compare.py --binary $(GLOSSATOR) --tokenizer; fi
 
 bench-queue: packages build ## Measure the queue beside bare SQL, on a PostgreSQL of its own
 	@$(GLOSSATOR) bench queue --directory .glossator/bench
