@@ -25,7 +25,7 @@ SIZES = {
 
 
 class Failed(Exception):
-    """An engine that did not run; the message is its last line."""
+    """An engine that did not run; the message is its last line about an error."""
 
 
 class Engines:
@@ -113,6 +113,7 @@ class Engines:
         except subprocess.TimeoutExpired:
             raise Failed(f"not over after {self.timeout} s") from None
         if result.returncode != 0:
-            lines = [line for line in result.stderr.splitlines() if line.strip()]
-            raise Failed(lines[-1][:200] if lines else f"exit code {result.returncode}")
+            lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+            telling = [line for line in lines if "error" in line.lower()] or lines
+            raise Failed(telling[-1][:200] if telling else f"exit code {result.returncode}")
         return result.stdout

@@ -117,8 +117,9 @@ class Inference:
         speed = {name: median(records, "texts_s") for name, (records, _) in self.rows.items()}
         peers = sorted((name for name in speed if name != OURS), key=lambda name: -speed[name])
         best = peers[0]
-        # A nan is as true as nobody.
-        true = next((name for name in peers if self.nearness[name][1] >= self.nearness[OURS][1]), None)
+        # To four decimals, which is more than texts agree on; nan is as true as nobody.
+        truth = {name: round(near[1], 4) for name, near in self.nearness.items()}
+        true = next((name for name in peers if truth[name] >= truth[OURS]), None)
         model, corpus, threads, precision = self.cell
         mark = self.rows[OURS][1] or self.rows[best][1]
         return [
