@@ -1,4 +1,4 @@
-package import Annotations
+import Annotations
 
 /// The texts that a measurement reads.
 package enum BenchTexts {
