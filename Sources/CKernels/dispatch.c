@@ -3,18 +3,20 @@
 #include "kernels.h"
 
 extern const struct kernel_table kernel_table_baseline;
-static const struct kernel_table *variants[3];
+static const struct kernel_table *variants[4];
 static const struct kernel_table *active = &kernel_table_baseline;
 
 __attribute__((constructor)) static void choose_kernels(void) {
     size_t count = 0;
 #if defined(__x86_64__)
-    extern const struct kernel_table kernel_table_avx2, kernel_table_avx512;
+    extern const struct kernel_table kernel_table_avx2, kernel_table_avx512, kernel_table_avx512vnni;
     __builtin_cpu_init();
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        variants[count++] = &kernel_table_avx512;
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"))
+        variants[count++] = &kernel_table_avx512vnni;
+    if (avx512) variants[count++] = &kernel_table_avx512;
     if (avx2) variants[count++] = &kernel_table_avx2;
 #endif
     variants[count] = &kernel_table_baseline;
@@ -105,3 +107,4 @@ void kernel_attention(const float *qkv, const size_t *starts, size_t texts, size
                       void *scratch) {
     active->attention(qkv, starts, texts, heads, width, context, scratch);
 }
+double kernel_peak(enum product_format format, size_t rounds) { return active->peak(format, rounds); }

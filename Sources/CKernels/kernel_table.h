@@ -1,6 +1,8 @@
-// Ends a file that implements every kernel as a static function: KERNEL_TABLE and KERNEL_NAME say what it is called.
+// Ends a file that implements every kernel as a static function: KERNEL_TABLE and KERNEL_NAME say what it is called, NARROW
+// which activations its products take.
 const struct kernel_table KERNEL_TABLE = {
     .name = KERNEL_NAME,
+    .activations = NARROW ? ACTIVATIONS_NARROW : ACTIVATIONS_WIDE,
     .embed = embed,
     .layer_norm = layer_norm,
     .bias_residual_layer_norm = bias_residual_layer_norm,
@@ -30,4 +32,5 @@ const struct kernel_table KERNEL_TABLE = {
     .product = product,
     .attention_scratch = attention_scratch,
     .attention = attention,
+    .peak = peak,
 };

@@ -8,7 +8,8 @@
 #define TILE_LANES 8
 #define TILE_VECTORS 2
 #define TILE_ROWS 6
-#define pair_dot(acc, a, b)                                                                                            \
+#define NARROW 0
+#define int8_dot(acc, a, b)                                                                                            \
     ((acc) + __builtin_bit_cast(tile_ints, _mm256_madd_epi16(__builtin_bit_cast(__m256i, a), __builtin_bit_cast(__m256i, b))))
 #include "kernels_body.h"
 #pragma clang attribute pop

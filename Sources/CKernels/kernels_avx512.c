@@ -8,7 +8,8 @@
 #define TILE_LANES 16
 #define TILE_VECTORS 3
 #define TILE_ROWS 8
-#define pair_dot(acc, a, b)                                                                                            \
+#define NARROW 0
+#define int8_dot(acc, a, b)                                                                                            \
     ((acc) + __builtin_bit_cast(tile_ints, _mm512_madd_epi16(__builtin_bit_cast(__m512i, a), __builtin_bit_cast(__m512i, b))))
 #include "kernels_body.h"
 #pragma clang attribute pop

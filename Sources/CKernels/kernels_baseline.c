@@ -8,5 +8,6 @@
 #else
 #define TILE_ROWS 3 // 16 registers
 #endif
-#define pair_dot(acc, a, b) ((acc) + ((a) << 16 >> 16) * ((b) << 16 >> 16) + ((a) >> 16) * ((b) >> 16))
+#define NARROW 0
+#define int8_dot(acc, a, b) ((acc) + ((a) << 16 >> 16) * ((b) << 16 >> 16) + ((a) >> 16) * ((b) >> 16))
 #include "kernels_body.h"

@@ -345,4 +345,5 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
 
 #include "products_body.h"
 #include "attention_body.h"
+#include "peak_body.h"
 #include "kernel_table.h"

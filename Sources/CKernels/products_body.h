@@ -3,14 +3,19 @@
 //     TILE_LANES     floats in a register
 //     TILE_VECTORS   registers of a tile's row; their product, the panel's width, is a multiple of LANES
 //     TILE_ROWS      rows of a tile: TILE_ROWS * TILE_VECTORS sums stay in registers
-//     pair_dot       acc + a.low * b.low + a.high * b.high for int16 pairs in the lanes of a and b
+//     NARROW         1 where the processor multiplies bfloat16 and bytes themselves, 0 where weights are widened first
+//     int8_dot       acc + the sum over one group of a * b: two int16 of each, or when NARROW four bytes, a without a sign
+//     bf16_dot       the same of two bfloat16 of each; the sums' bits are passed as integers. Only when NARROW
+//     bf16_round     LANES floats as bfloat16, nearest even. Only when NARROW
 //
-// A product is taken in blocks of rows (they and their results stay in L2), of inputs (a panel's part stays in L1), and
-// panels of outputs. Sums over a block of inputs wait in `out` for the next.
+// A product is taken in blocks of rows (they and their results stay in L2), of inputs (a panel's part stays in L1, or
+// comes from L2 in time where registers are wide), and panels of outputs. Sums over a block of inputs wait in `out` for
+// the next.
 #include <math.h>
 
-enum { PANEL = TILE_LANES * TILE_VECTORS, BLOCK_ROWS = 96, BLOCK_INPUTS = 384, ALIGNMENT = 64 };
-_Static_assert(PANEL % LANES == 0 && BLOCK_ROWS % TILE_ROWS == 0 && BLOCK_INPUTS % 4 == 0, "tiles that do not fit");
+// A step of a tile takes 32 bits of every row.
+enum { PANEL = TILE_LANES * TILE_VECTORS, BLOCK_ROWS = 96, BLOCK_STEPS = 384, ALIGNMENT = 64 };
+_Static_assert(PANEL % LANES == 0 && BLOCK_ROWS % TILE_ROWS == 0, "tiles that do not fit");
 
 typedef float tile_floats __attribute__((ext_vector_type(TILE_LANES)));
 typedef int32_t tile_ints __attribute__((ext_vector_type(TILE_LANES)));
@@ -18,77 +23,16 @@ typedef int32_t tile_ints __attribute__((ext_vector_type(TILE_LANES)));
 
 INLINE size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
-// ---- packing ----
-
-INLINE size_t padded_inputs(enum product_format format, size_t inputs) {
-    return format == PRODUCT_INT8 ? rounded_up(inputs, 2) : inputs;
-}
-
-INLINE size_t weight_bytes(enum product_format format) {
-    return format == PRODUCT_FP32 ? 4 : format == PRODUCT_BF16 ? 2 : 1;
-}
-
-INLINE size_t panels_size(enum product_format format, size_t inputs, size_t outputs) {
-    return rounded_up(padded_inputs(format, inputs) * rounded_up(outputs, PANEL) * weight_bytes(format), ALIGNMENT);
-}
-
-// Behind an int8 layer's panels.
-struct int8_layer {
-    float limit;    // largest magnitude of an activation's integer
-    float *scales;  // [outputs, padded to whole panels]
-};
-
-static size_t packed_size(enum product_format format, size_t inputs, size_t outputs) {
-    size_t panels = panels_size(format, inputs, outputs);
-    return format == PRODUCT_INT8 ? panels + (LANES + rounded_up(outputs, PANEL)) * sizeof(float) : panels;
-}
-
-INLINE struct int8_layer int8_layer_of(const void *data, size_t inputs, size_t outputs) {
-    float *tail = (float *)((unsigned char *)(uintptr_t)data + panels_size(PRODUCT_INT8, inputs, outputs));
-    return (struct int8_layer){.limit = tail[0], .scales = tail + LANES};
-}
-
-static void pack_int8(const float *weights, size_t inputs, size_t outputs, void *data) {
-    int8_t *panels = data;
-    size_t padded = padded_inputs(PRODUCT_INT8, inputs);
-    float *tail = (float *)((unsigned char *)data + panels_size(PRODUCT_INT8, inputs, outputs));
-    double largest_sum = 1;
-    for (size_t o = 0; o < outputs; o++) {
-        const float *row = weights + o * inputs;
-        float most = 0;
-        for (size_t k = 0; k < inputs; k++) most = fabsf(row[k]) > most ? fabsf(row[k]) : most;
-        float steps = most > 0x1p-100f ? 127.0f / most : 0;
-        tail[LANES + o] = steps > 0 ? most / 127.0f : 0;
-        int8_t *column = panels + o / PANEL * PANEL * padded + o % PANEL * 2;
-        double sum = 0;
-        for (size_t k = 0; k < inputs; k++) {
-            float q = nearbyintf(row[k] * steps);
-            sum += fabsf(q);
-            column[k / 2 * 2 * PANEL + k % 2] = (int8_t)q;
-        }
-        largest_sum = sum > largest_sum ? sum : largest_sum;
-    }
-    double limit = floor(2147483647.0 / largest_sum);
-    tail[0] = (float)(limit < 32767 ? limit : 32767);
-}
-
-static void pack(enum product_format format, const float *weights, size_t inputs, size_t outputs, void *data) {
-    memset(data, 0, packed_size(format, inputs, outputs));
-    if (format == PRODUCT_INT8) {
-        pack_int8(weights, inputs, outputs, data);
-        return;
-    }
-    for (size_t o = 0; o < outputs; o++) {
-        size_t first = o / PANEL * PANEL * inputs + o % PANEL;
-        const float *row = weights + o * inputs;
-        if (format == PRODUCT_FP32)
-            for (size_t k = 0; k < inputs; k++) ((float *)data)[first + k * PANEL] = row[k];
-        else
-            for (size_t k = 0; k < inputs; k++) float_to_bfloat16(row + k, (uint16_t *)data + first + k * PANEL, 1);
-    }
-}
+#include "packing_body.h"
+#include "activations_body.h"
 
 // ---- tiles ----
+
+#if NARROW
+#define group_dot(format, acc, a, b) ((format) == PRODUCT_BF16 ? bf16_dot(acc, a, b) : int8_dot(acc, a, b))
+#else
+#define group_dot(format, acc, a, b) ((void)(format), int8_dot(acc, a, b))
+#endif
 
 INLINE tile_floats load_tile(const float *p) {
     tile_floats v;
@@ -114,23 +58,23 @@ INLINE void tile_fp32(const float *const *rows, const float *panel, size_t input
     }
 }
 
-// The same for int16 pairs: panel[k / 2][output][2].
-INLINE void tile_int16(const int16_t *const *rows, const int16_t *panel, size_t inputs,
-                       tile_ints acc[TILE_ROWS][TILE_VECTORS]) {
-    const int16_t *row[TILE_ROWS];
+// The same for groups of narrow numbers, 32 bits of them a step: panel[step][output][group]. `rows` lie at any address.
+INLINE void tile_groups(enum product_format format, const void *const *rows, const void *panel, size_t steps,
+                        tile_ints acc[TILE_ROWS][TILE_VECTORS]) {
+    const unsigned char *row[TILE_ROWS], *weights = panel;
     UNROLL for (int r = 0; r < TILE_ROWS; r++) {
         row[r] = rows[r];
         SEPARATE(row[r]);
     }
 #pragma clang loop unroll_count(2)
-    for (size_t k = 0; k < inputs; k += 2, panel += 2 * PANEL) {
+    for (size_t k = 0; k < steps; k++, weights += PANEL * sizeof(int32_t)) {
         tile_ints b[TILE_VECTORS];
-        UNROLL for (int v = 0; v < TILE_VECTORS; v++) memcpy(&b[v], panel + 2 * v * TILE_LANES, sizeof b[v]);
+        UNROLL for (int v = 0; v < TILE_VECTORS; v++) memcpy(&b[v], weights + (size_t)v * sizeof b[v], sizeof b[v]);
         UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            int32_t pair;
-            memcpy(&pair, row[r] + k, sizeof pair);
-            tile_ints a = (tile_ints)(pair);
-            UNROLL for (int v = 0; v < TILE_VECTORS; v++) acc[r][v] = pair_dot(acc[r][v], a, b[v]);
+            int32_t group;
+            memcpy(&group, row[r] + k * sizeof group, sizeof group);
+            tile_ints a = (tile_ints)(group);
+            UNROLL for (int v = 0; v < TILE_VECTORS; v++) acc[r][v] = group_dot(format, acc[r][v], a, b[v]);
         }
     }
 }
@@ -167,90 +111,75 @@ INLINE void store_sums(float *out, size_t stride, size_t rows, size_t columns, c
     for (size_t r = 0; r < rows; r++) memcpy(out + r * stride, buffer[r], columns * sizeof(float));
 }
 
-// ---- activations ----
-
-// Rows as integers of at most `limit`: out[r][k] = x[r][k] / scales[r]; `stride` is even, what is beyond `inputs` 0.
-static void quantize_rows(const float *x, size_t rows, size_t inputs, float limit, int16_t *out, size_t stride,
-                          float *scales) {
-    typedef int16_t shorts __attribute__((ext_vector_type(LANES)));
-    typedef int32_t ints __attribute__((ext_vector_type(LANES)));
-    const floats magic = splat(0x1.8p23f); // adding it rounds to a whole number, kept in the low bits
-    size_t whole = inputs - inputs % LANES, rest = inputs % LANES;
-    for (size_t r = 0; r < rows; r++, x += inputs, out += stride) {
-        floats most = splat(0), bad = splat(0); // x - x is NaN where x is not finite
-        for (size_t k = 0; k < whole; k += LANES) {
-            floats v = load(x + k);
-            most = larger(most, larger(v, -v));
-            bad += v - v;
-        }
-        if (rest) {
-            floats v = load_tail(x + whole, rest, 0);
-            most = larger(most, larger(v, -v));
-            bad += v - v;
-        }
-        float magnitude = max_lanes(most), nan = sum_lanes(bad);
-        // Below this a row is nothing, and its reciprocal would overflow.
-        int isZero = magnitude < 0x1p-100f;
-        scales[r] = (isZero ? 0 : magnitude / limit) + nan;
-        float steps = isZero || nan != nan ? 0 : limit / magnitude;
-        for (size_t k = 0; k < whole; k += LANES) {
-            floats shifted = load(x + k) * steps + magic;
-            ints q = __builtin_bit_cast(ints, shifted) - __builtin_bit_cast(ints, magic);
-            shorts narrow = __builtin_convertvector(q, shorts);
-            memcpy(out + k, &narrow, sizeof narrow);
-        }
-        for (size_t k = whole; k < stride; k++) {
-            float shifted = (k < inputs ? x[k] * steps : 0) + 0x1.8p23f;
-            out[k] = (int16_t)(__builtin_bit_cast(int32_t, shifted) - __builtin_bit_cast(int32_t, 0x1.8p23f));
-        }
-    }
-}
+// ---- products ----
 
 static size_t product_scratch(size_t inputs) {
-    return BLOCK_ROWS * (rounded_up(inputs, 2) * sizeof(int16_t) + sizeof(float)) + ALIGNMENT;
+    return BLOCK_ROWS * (row_stride(inputs) * sizeof(uint16_t) + sizeof(float) + sizeof(int32_t)) + 2 * ALIGNMENT;
 }
-
-// ---- products ----
 
 // A block of rows with what is known about it.
 struct row_block {
     const struct packed_weights *weights;
-    const float *x;        // [rows][inputs]
-    const int16_t *digits; // PRODUCT_INT8: [rows][padded inputs], and their scales
-    const float *row_scales;
+    const float *x;      // [rows][inputs]
+    void *prepared;      // the same in groups, [rows][row_stride], where the format has some
+    float *row_scales;   // PRODUCT_INT8: [rows]
+    int32_t *row_zeros;
     size_t rows;
     float *out; // [rows][outputs]
 };
 
-// The part of a panel that the inputs from `first` on use, as the tile reads it: narrow weights are widened into
-// `buffer` once for all rows of the block.
-INLINE const void *widened(const struct packed_weights *w, size_t column, size_t first, size_t count, void *buffer) {
-    size_t padded = padded_inputs(w->format, w->inputs);
-    size_t start = column * padded + first * PANEL;
-    switch (w->format) {
-    case PRODUCT_FP32: return (const float *)w->data + start;
-    case PRODUCT_BF16: {
-        bfloat16_to_float((const uint16_t *)w->data + start, buffer, count * PANEL);
-        return buffer;
-    }
-    case PRODUCT_INT8: {
-        const int8_t *narrow = (const int8_t *)w->data + start;
-        int16_t *wide = buffer;
-        for (size_t i = 0; i < rounded_up(count, 2) * PANEL; i++) wide[i] = narrow[i];
-        return buffer;
-    }
-    }
-    __builtin_unreachable();
+// A layer whose rows are prepared: else they are multiplied as they are.
+INLINE int has_groups(enum product_format format) { return group_of(format) > 1; }
+
+INLINE const void *prepared_row(const struct row_block *block, enum product_format format, size_t row, size_t first) {
+    size_t place = row * row_stride(block->weights->inputs) + first;
+    return (unsigned char *)block->prepared + place * (4 / group_of(format));
 }
 
-INLINE void scale_sums(tile_ints acc[TILE_ROWS][TILE_VECTORS], const float *row_scales, size_t rows,
-                       const float *scales) {
+INLINE void prepare_rows(const struct row_block *block) {
+    const struct packed_weights *w = block->weights;
+    if (w->format == PRODUCT_INT8)
+        quantize_rows(block->x, block->rows, w->inputs, *int8_layer_of(w->data, w->inputs, w->outputs).limit,
+                      block->prepared, block->row_scales, block->row_zeros);
+#if NARROW
+    if (w->format == PRODUCT_BF16) round_rows(block->x, block->rows, w->inputs, block->prepared);
+#endif
+}
+
+// The part of a panel that the inputs from `first` on use, as the tile reads it: where it lies, or, when the processor
+// does not multiply such numbers, widened into `buffer` once for all rows of the block.
+INLINE const void *panel_part(const struct packed_weights *w, enum product_format format, size_t column, size_t first,
+                              size_t count, void *buffer) {
+    const unsigned char *part = w->data;
+    part += (column * padded_inputs(format, w->inputs) + first * PANEL) * weight_bytes(format);
+    if (NARROW || format == PRODUCT_FP32) return part;
+    if (format == PRODUCT_BF16) {
+        bfloat16_to_float(part, buffer, count * PANEL);
+    } else {
+        const int8_t *narrow = (const int8_t *)part;
+        int16_t *wide = buffer;
+        for (size_t i = 0; i < padded_inputs(format, count) * PANEL; i++) wide[i] = narrow[i];
+    }
+    return buffer;
+}
+
+// Sums of integers become numbers. A row's zero point has been counted with every weight of an output.
+INLINE void scale_sums(tile_ints acc[TILE_ROWS][TILE_VECTORS], const struct row_block *block, size_t row, size_t rows,
+                       size_t column) {
+    const struct packed_weights *w = block->weights;
+    struct int8_layer layer = int8_layer_of(w->data, w->inputs, w->outputs);
     UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-        float row_scale = row_scales[(size_t)r < rows ? (size_t)r : rows - 1];
+        size_t known = row + ((size_t)r < rows ? (size_t)r : rows - 1);
+        float row_scale = block->row_scales[known];
         UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
-            tile_floats scale = load_tile(scales + v * TILE_LANES) * row_scale;
-            tile_floats sums = __builtin_convertvector(acc[r][v], tile_floats) * scale;
-            acc[r][v] = __builtin_bit_cast(tile_ints, sums);
+            size_t place = column + (size_t)v * TILE_LANES;
+#if NARROW
+            tile_ints sums;
+            memcpy(&sums, layer.sums + place, sizeof sums);
+            acc[r][v] -= sums * block->row_zeros[known];
+#endif
+            tile_floats scale = load_tile(layer.scales + place) * row_scale;
+            acc[r][v] = __builtin_bit_cast(tile_ints, __builtin_convertvector(acc[r][v], tile_floats) * scale);
         }
     }
 }
@@ -274,23 +203,20 @@ INLINE void product_panel(const struct row_block *block, enum product_format for
     const struct packed_weights *w = block->weights;
     size_t columns = w->outputs - column < PANEL ? w->outputs - column : PANEL;
     int isLast = first + count >= w->inputs;
-    const void *panel = widened(w, column, first, count, buffer);
-    size_t padded = padded_inputs(format, w->inputs);
+    const void *panel = panel_part(w, format, column, first, count, buffer);
     for (size_t m = 0; m < block->rows; m += TILE_ROWS) {
         size_t rows = block->rows - m < TILE_ROWS ? block->rows - m : TILE_ROWS;
         float *out = block->out + m * w->outputs + column;
         // Missing rows repeat the last one; their sums are not stored.
 #define ROW(r) (m + ((size_t)(r) < rows ? (size_t)(r) : rows - 1))
-        if (format == PRODUCT_INT8) {
+        if (has_groups(format)) {
             tile_ints acc[TILE_ROWS][TILE_VECTORS] = {0};
-            const int16_t *row[TILE_ROWS];
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) row[r] = block->digits + ROW(r) * padded + first;
+            const void *row[TILE_ROWS];
+            UNROLL for (int r = 0; r < TILE_ROWS; r++)
+                row[r] = prepared_row(block, format, ROW(r), first);
             if (first > 0) load_sums(out, w->outputs, rows, columns, acc);
-            tile_int16(row, panel, count, acc);
-            if (isLast) {
-                struct int8_layer layer = int8_layer_of(w->data, w->inputs, w->outputs);
-                scale_sums(acc, block->row_scales + m, rows, layer.scales + column);
-            }
+            tile_groups(format, row, panel, padded_inputs(format, count) / group_of(format), acc);
+            if (isLast && format == PRODUCT_INT8) scale_sums(acc, block, m, rows, column);
             store_sums(out, w->outputs, rows, columns, acc);
         } else {
             tile_floats acc[TILE_ROWS][TILE_VECTORS] = {0};
@@ -309,40 +235,36 @@ INLINE void product_panel(const struct row_block *block, enum product_format for
 
 INLINE void product_block(const struct row_block *block, enum product_format format,
                           const struct product_epilogue *epilogue) {
-    _Alignas(ALIGNMENT) unsigned char buffer[PANEL * BLOCK_INPUTS * sizeof(float)];
+    _Alignas(ALIGNMENT) unsigned char buffer[NARROW ? 1 : PANEL * BLOCK_STEPS * sizeof(float)];
     const struct packed_weights *w = block->weights;
-    size_t first = 0;
+    size_t first = 0, most = BLOCK_STEPS * group_of(format);
     do { // once even without inputs: the epilogue of nothing
-        size_t count = w->inputs - first < BLOCK_INPUTS ? w->inputs - first : BLOCK_INPUTS;
+        size_t count = w->inputs - first < most ? w->inputs - first : most;
         for (size_t column = 0; column < w->outputs; column += PANEL)
             product_panel(block, format, column, first, count, epilogue, buffer);
-        first += BLOCK_INPUTS;
+        first += most;
     } while (first < w->inputs);
 }
 
 static void product(const struct packed_weights *w, const float *x, size_t rows,
                     const struct product_epilogue *epilogue, float *out, void *scratch) {
-    size_t padded = rounded_up(w->inputs, 2);
     float *row_scales = scratch;
-    int16_t *digits = (int16_t *)((unsigned char *)scratch + rounded_up(BLOCK_ROWS * sizeof(float), ALIGNMENT));
+    int32_t *row_zeros = (int32_t *)(row_scales + rounded_up(BLOCK_ROWS, LANES));
     for (size_t m = 0; m < rows; m += BLOCK_ROWS) {
         struct row_block block = {
             .weights = w,
             .x = x + m * w->inputs,
-            .digits = digits,
+            .prepared = row_zeros + rounded_up(BLOCK_ROWS, LANES),
             .row_scales = row_scales,
+            .row_zeros = row_zeros,
             .rows = rows - m < BLOCK_ROWS ? rows - m : BLOCK_ROWS,
             .out = out + m * w->outputs,
         };
+        prepare_rows(&block);
         switch (w->format) {
         case PRODUCT_FP32: product_block(&block, PRODUCT_FP32, epilogue); break;
         case PRODUCT_BF16: product_block(&block, PRODUCT_BF16, epilogue); break;
-        case PRODUCT_INT8: {
-            float limit = int8_layer_of(w->data, w->inputs, w->outputs).limit;
-            quantize_rows(block.x, block.rows, w->inputs, limit, digits, padded, row_scales);
-            product_block(&block, PRODUCT_INT8, epilogue);
-            break;
-        }
+        case PRODUCT_INT8: product_block(&block, PRODUCT_INT8, epilogue); break;
         }
         if (epilogue->ending == PRODUCT_ADD_NORM)
             bias_residual_layer_norm(block.out, epilogue->bias, epilogue->residual + m * w->outputs, block.rows,

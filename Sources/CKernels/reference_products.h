@@ -1,10 +1,17 @@
-// The naive twins of the products and of attention; part of reference.c.
+// The naive twins of the products and of attention; part of reference_body.h.
 //
 // Packed, a layer is its rounded weights as floats, [outputs][inputs]; an int8 layer has its outputs' scales and the limit
 // of its activations' integers behind them.
 
 static size_t packed_size(enum product_format format, size_t inputs, size_t outputs) {
     return (inputs * outputs + (format == PRODUCT_INT8 ? outputs + 1 : 0)) * sizeof(float);
+}
+
+static float as_bfloat16(float x) {
+    uint16_t half;
+    float_to_bfloat16(&x, &half, 1);
+    bfloat16_to_float(&half, &x, 1);
+    return x;
 }
 
 static void pack(enum product_format format, const float *weights, size_t inputs, size_t outputs, void *data) {
@@ -17,13 +24,9 @@ static void pack(enum product_format format, const float *weights, size_t inputs
         double sum = 0;
         for (size_t k = 0; k < inputs; k++) most = fabsf(row[k]) > most ? fabsf(row[k]) : most;
         for (size_t k = 0; k < inputs; k++) {
-            uint16_t half;
             switch (format) {
             case PRODUCT_FP32: out[k] = row[k]; break;
-            case PRODUCT_BF16:
-                float_to_bfloat16(row + k, &half, 1);
-                bfloat16_to_float(&half, out + k, 1);
-                break;
+            case PRODUCT_BF16: out[k] = as_bfloat16(row[k]); break;
             case PRODUCT_INT8:
                 out[k] = most > 0x1p-100f ? nearbyintf(row[k] * (127.0f / most)) : 0;
                 sum += fabsf(out[k]);
@@ -33,36 +36,48 @@ static void pack(enum product_format format, const float *weights, size_t inputs
         if (format == PRODUCT_INT8) scales[o] = most > 0x1p-100f ? most / 127.0f : 0;
         largest_sum = sum > largest_sum ? sum : largest_sum;
     }
-    if (format == PRODUCT_INT8) scales[outputs] = (float)fmin(32767, floor(2147483647.0 / largest_sum));
+    if (format == PRODUCT_INT8) scales[outputs] = (float)fmin(NARROW ? 255 : 32767, floor(2147483647.0 / largest_sum));
 }
 
-// What one unit of a row's integers is worth; NaN when the row is not finite.
-static float row_scale(const float *x, size_t inputs, float limit) {
-    float most = 0;
+// A row as integers, out[k] = x[k] / unit rounded; when NARROW, its lowest number becomes 0 before the zero point is taken
+// off again. Returns the unit: 0 for a row of nothing, NaN for one that is not finite.
+static float integers(const float *x, size_t inputs, float limit, double *out) {
+    float least = 0, most = 0;
     for (size_t k = 0; k < inputs; k++) {
-        if (!isfinite(x[k])) return NAN;
-        most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
+        out[k] = 0;
+        least = x[k] < least ? x[k] : least;
+        most = x[k] > most ? x[k] : most;
     }
-    return most < 0x1p-100f ? 0 : most / limit;
+    for (size_t k = 0; k < inputs; k++)
+        if (!isfinite(x[k])) return NAN;
+    float magnitude = fmaxf(most, -least);
+    if (magnitude < 0x1p-100f) return 0;
+    float unit = NARROW ? most / limit - least / limit : magnitude / limit;
+    float steps = NARROW ? 1.0f / unit : limit / magnitude;
+    double zero = NARROW ? nearbyintf(-least * steps) : 0;
+    for (size_t k = 0; k < inputs; k++) {
+        out[k] = nearbyint((double)x[k] * steps + zero) - zero;
+        if (NARROW) out[k] = fmin(fmax(out[k], -zero), limit - zero);
+    }
+    return unit;
 }
 
-static size_t product_scratch(size_t inputs) { return inputs; }
+static size_t product_scratch(size_t inputs) { return inputs * sizeof(double); }
 
 static void product(const struct packed_weights *w, const float *x, size_t rows,
                     const struct product_epilogue *epilogue, float *out, void *scratch) {
-    (void)scratch;
     const float *weights = w->data, *scales = weights + w->inputs * w->outputs;
+    double *row = scratch;
     for (size_t r = 0; r < rows; r++) {
-        const float *row = x + r * w->inputs;
-        float limit = w->format == PRODUCT_INT8 ? scales[w->outputs] : 0;
-        float unit = w->format == PRODUCT_INT8 ? row_scale(row, w->inputs, limit) : 1;
-        float most = unit * limit, steps = unit > 0 ? limit / most : 0;
+        float unit = 1;
+        if (w->format == PRODUCT_INT8) unit = integers(x + r * w->inputs, w->inputs, scales[w->outputs], row);
+        for (size_t k = 0; k < w->inputs && w->format != PRODUCT_INT8; k++) {
+            float activation = x[r * w->inputs + k];
+            row[k] = NARROW && w->format == PRODUCT_BF16 ? as_bfloat16(activation) : activation;
+        }
         for (size_t o = 0; o < w->outputs; o++) {
             double sum = 0;
-            for (size_t k = 0; k < w->inputs; k++) {
-                double a = w->format == PRODUCT_INT8 ? nearbyintf(row[k] * steps) : row[k];
-                sum += a * weights[o * w->inputs + k];
-            }
+            for (size_t k = 0; k < w->inputs; k++) sum += row[k] * weights[o * w->inputs + k];
             out[r * w->outputs + o] = (float)(w->format == PRODUCT_INT8 ? sum * unit * scales[o] : sum);
         }
     }
@@ -101,4 +116,11 @@ static void attention(const float *qkv, const size_t *starts, size_t texts, size
                     context[query * hidden + head * width + i] = (float)value;
                 }
             }
+}
+
+// One operation at a time, and nothing that a compiler could take together.
+static double peak(enum product_format format, size_t rounds) {
+    volatile double sum = format;
+    for (size_t i = 0; i < rounds; i++) sum = sum * 0.5 + 1;
+    return 2.0 * (double)rounds;
 }

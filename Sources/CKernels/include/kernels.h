@@ -115,6 +115,7 @@ void kernel_dropout_mask(float *out, size_t count, uint64_t first, const struct 
 // One implementation of everything above.
 struct kernel_table {
     const char *name;
+    enum product_activations activations;
     typeof(&kernel_embed) embed;
     typeof(&kernel_layer_norm) layer_norm;
     typeof(&kernel_bias_residual_layer_norm) bias_residual_layer_norm;
@@ -144,13 +145,15 @@ struct kernel_table {
     typeof(&kernel_product) product;
     typeof(&kernel_attention_scratch) attention_scratch;
     typeof(&kernel_attention) attention;
+    typeof(&kernel_peak) peak;
 };
 
 // The variants that this processor can run, best first; null from `index` on that there is none.
 const struct kernel_table *_Nullable kernel_variant(size_t index);
 
-// The naive twins.
-extern const struct kernel_table kernel_table_reference;
+// The naive twins. The products of a variant are to be held against those of the twin with the same activations; all else
+// is the same in both.
+extern const struct kernel_table kernel_table_reference, kernel_table_reference_narrow;
 
 #ifdef __clang__
 #pragma clang assume_nonnull end

@@ -13,15 +13,22 @@
 
 // The format of a product's weights. How activations are treated depends on the variant:
 //
-//     format         weights                     activations, sums
-//     PRODUCT_FP32   binary32                    binary32
-//     PRODUCT_BF16   bfloat16                    bfloat16 where the processor multiplies it, else binary32; sums binary32
-//     PRODUCT_INT8   int8, a scale an output     integers, a scale a row; sums int32, exact
+//     format         weights                     wide activations         narrow activations
+//     PRODUCT_FP32   binary32                    binary32                 binary32
+//     PRODUCT_BF16   bfloat16                    binary32                 bfloat16
+//     PRODUCT_INT8   int8, a scale an output     int16, a scale a row     uint8, a scale and a zero point a row
 //
-// Integers of activations have 16 bits where 8-bit products are no faster (AVX2, AVX-512 without VNNI): there the
-// instruction that multiplies bytes saturates, and one that multiplies 16-bit pairs costs the same. Their range is
-// narrowed so far that no sum of the layer can leave int32.
+// Sums are binary32, in PRODUCT_INT8 int32 and exact. Activations are narrow where the processor multiplies bfloat16 and
+// bytes (AVX-512 with BF16 and VNNI). Elsewhere products of bytes are no faster: the instruction that multiplies bytes
+// saturates, and one that multiplies 16-bit pairs costs the same. The range of an activation's integers is narrowed so
+// far that no sum of the layer can leave int32; uint8 keeps all 256 values up to 66 thousand inputs.
+//
+// The instruction that multiplies bfloat16 takes subnormal numbers (below 2^-126) as zeros and rounds each pair's two
+// additions in its own way. So a sum of n products differs from the exact one by less than n / 2^23 times the sum of
+// their magnitudes, as in PRODUCT_FP32, and by n / 2^126 besides.
 enum product_format { PRODUCT_FP32, PRODUCT_BF16, PRODUCT_INT8 };
+
+enum product_activations { ACTIVATIONS_WIDE, ACTIVATIONS_NARROW };
 
 // A linear layer's weights in the layout of one variant.
 struct packed_weights {
@@ -66,6 +73,10 @@ size_t kernel_attention_scratch(size_t longest, size_t width);
 // starts[t] to starts[t + 1]; there are texts + 1 ascending starts.
 void kernel_attention(const float *qkv, const size_t *starts, size_t texts, size_t heads, size_t width, float *context,
                       void *scratch);
+
+// Multiplies and adds `rounds` tiles' worth of registers as a product of this format does, and nothing else: the most that
+// one thread of this processor can do. Returns how many operations these were; a multiplication and an addition are two.
+double kernel_peak(enum product_format format, size_t rounds);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end
