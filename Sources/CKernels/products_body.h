@@ -14,8 +14,10 @@
 #include <math.h>
 
 // A step of a tile takes 32 bits of every row.
-enum { PANEL = TILE_LANES * TILE_VECTORS, BLOCK_ROWS = 96, BLOCK_STEPS = 384, ALIGNMENT = 64 };
-_Static_assert(PANEL % LANES == 0 && BLOCK_ROWS % TILE_ROWS == 0, "tiles that do not fit");
+// Narrow rows take more of them: each panel's part is widened once a block.
+enum { PANEL = TILE_LANES * TILE_VECTORS, BLOCK_STEPS = 384, BLOCK_ROWS = 96, MOST_ROWS = 144, ALIGNMENT = 64 };
+_Static_assert(PANEL % LANES == 0 && BLOCK_ROWS % TILE_ROWS == 0 && MOST_ROWS % TILE_ROWS == 0,
+               "tiles that do not fit");
 
 typedef float tile_floats __attribute__((ext_vector_type(TILE_LANES)));
 typedef int32_t tile_ints __attribute__((ext_vector_type(TILE_LANES)));
@@ -114,7 +116,7 @@ INLINE void store_sums(float *out, size_t stride, size_t rows, size_t columns, c
 // ---- products ----
 
 static size_t product_scratch(size_t inputs) {
-    return BLOCK_ROWS * (row_stride(inputs) * sizeof(uint16_t) + sizeof(float) + sizeof(int32_t)) + 2 * ALIGNMENT;
+    return MOST_ROWS * (row_stride(inputs) * sizeof(uint16_t) + sizeof(float) + sizeof(int32_t)) + 2 * ALIGNMENT;
 }
 
 // A block of rows with what is known about it.
@@ -125,7 +127,8 @@ struct row_block {
     float *row_scales;   // PRODUCT_INT8: [rows]
     int32_t *row_zeros;
     size_t rows;
-    float *out; // [rows][outputs]
+    const float *residual; // PRODUCT_ADD_NORM: [rows][outputs]
+    float *out;            // [rows][outputs]
 };
 
 // A layer whose rows are prepared: else they are multiplied as they are.
@@ -184,17 +187,38 @@ INLINE void scale_sums(tile_ints acc[TILE_ROWS][TILE_VECTORS], const struct row_
     }
 }
 
-INLINE void end_segment(float *row, const float *bias, size_t count, enum product_ending ending) {
+// Adds the bias, and for PRODUCT_ADD_NORM the residual, to finished sums while they are in registers.
+INLINE void add_terms(void *acc, const struct row_block *block, const struct product_epilogue *epilogue, size_t row,
+                      size_t rows, size_t column, size_t columns) {
+    const float *residual = epilogue->ending == PRODUCT_ADD_NORM ? block->residual : NULL;
+    size_t stride = block->weights->outputs;
+    tile_floats *sums = acc;
+    if (columns == PANEL) {
+        UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+            size_t place = column + (size_t)v * TILE_LANES;
+            tile_floats bias = load_tile(epilogue->bias + place);
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+                sums[r * TILE_VECTORS + v] += bias;
+                if (residual && (size_t)r < rows)
+                    sums[r * TILE_VECTORS + v] += load_tile(residual + (row + (size_t)r) * stride + place);
+            }
+        }
+        return;
+    }
+    float buffer[TILE_ROWS][PANEL];
+    memcpy(buffer, acc, sizeof buffer);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
+            buffer[r][c] += epilogue->bias[column + c];
+            if (residual) buffer[r][c] += residual[(row + r) * stride + column + c];
+        }
+    memcpy(acc, buffer, sizeof buffer);
+}
+
+INLINE void gelu_segment(float *row, size_t count) {
     size_t whole = count - count % LANES, rest = count % LANES;
-    if (ending == PRODUCT_ADD_NORM) return; // needs the whole row
-    for (size_t c = 0; c < whole; c += LANES) {
-        floats v = load(row + c) + load(bias + c);
-        store(row + c, ending == PRODUCT_GELU ? gelu_lanes(v) : v);
-    }
-    if (rest) {
-        floats v = load_tail(row + whole, rest, 0) + load_tail(bias + whole, rest, 0);
-        store_tail(row + whole, ending == PRODUCT_GELU ? gelu_lanes(v) : v, rest);
-    }
+    for (size_t c = 0; c < whole; c += LANES) store(row + c, gelu_lanes(load(row + c)));
+    if (rest) store_tail(row + whole, gelu_lanes(load_tail(row + whole, rest, 0)), rest);
 }
 
 // One panel of outputs over one block of inputs.
@@ -217,6 +241,7 @@ INLINE void product_panel(const struct row_block *block, enum product_format for
             if (first > 0) load_sums(out, w->outputs, rows, columns, acc);
             tile_groups(format, row, panel, padded_inputs(format, count) / group_of(format), acc);
             if (isLast && format == PRODUCT_INT8) scale_sums(acc, block, m, rows, column);
+            if (isLast) add_terms(acc, block, epilogue, m, rows, column, columns);
             store_sums(out, w->outputs, rows, columns, acc);
         } else {
             tile_floats acc[TILE_ROWS][TILE_VECTORS] = {0};
@@ -224,12 +249,12 @@ INLINE void product_panel(const struct row_block *block, enum product_format for
             UNROLL for (int r = 0; r < TILE_ROWS; r++) row[r] = block->x + ROW(r) * w->inputs + first;
             if (first > 0) load_sums(out, w->outputs, rows, columns, acc);
             tile_fp32(row, panel, count, acc);
+            if (isLast) add_terms(acc, block, epilogue, m, rows, column, columns);
             store_sums(out, w->outputs, rows, columns, acc);
         }
 #undef ROW
-        if (isLast)
-            for (size_t r = 0; r < rows; r++)
-                end_segment(out + r * w->outputs, epilogue->bias + column, columns, epilogue->ending);
+        if (isLast && epilogue->ending == PRODUCT_GELU)
+            for (size_t r = 0; r < rows; r++) gelu_segment(out + r * w->outputs, columns);
     }
 }
 
@@ -249,15 +274,17 @@ INLINE void product_block(const struct row_block *block, enum product_format for
 static void product(const struct packed_weights *w, const float *x, size_t rows,
                     const struct product_epilogue *epilogue, float *out, void *scratch) {
     float *row_scales = scratch;
-    int32_t *row_zeros = (int32_t *)(row_scales + rounded_up(BLOCK_ROWS, LANES));
-    for (size_t m = 0; m < rows; m += BLOCK_ROWS) {
+    int32_t *row_zeros = (int32_t *)(row_scales + rounded_up(MOST_ROWS, LANES));
+    size_t most = w->format == PRODUCT_INT8 ? MOST_ROWS : BLOCK_ROWS;
+    for (size_t m = 0; m < rows; m += most) {
         struct row_block block = {
             .weights = w,
             .x = x + m * w->inputs,
-            .prepared = row_zeros + rounded_up(BLOCK_ROWS, LANES),
+            .prepared = row_zeros + rounded_up(MOST_ROWS, LANES),
             .row_scales = row_scales,
             .row_zeros = row_zeros,
-            .rows = rows - m < BLOCK_ROWS ? rows - m : BLOCK_ROWS,
+            .rows = rows - m < most ? rows - m : most,
+            .residual = epilogue->ending == PRODUCT_ADD_NORM ? epilogue->residual + m * w->outputs : NULL,
             .out = out + m * w->outputs,
         };
         prepare_rows(&block);
@@ -267,7 +294,7 @@ static void product(const struct packed_weights *w, const float *x, size_t rows,
         case PRODUCT_INT8: product_block(&block, PRODUCT_INT8, epilogue); break;
         }
         if (epilogue->ending == PRODUCT_ADD_NORM)
-            bias_residual_layer_norm(block.out, epilogue->bias, epilogue->residual + m * w->outputs, block.rows,
-                                     w->outputs, epilogue->gamma, epilogue->beta, epilogue->epsilon, block.out);
+            layer_norm(block.out, block.rows, w->outputs, epilogue->gamma, epilogue->beta, epilogue->epsilon,
+                       block.out);
     }
 }

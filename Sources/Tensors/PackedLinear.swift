@@ -72,8 +72,8 @@ package struct PackedLinear: Sendable {
         }
     }
 
-    /// Two of the kernels' blocks: each reads all weights once.
-    private static let rowsAtOnce = 192
+    /// A whole number of the kernels' blocks, each of which reads all weights once.
+    private static let rowsAtOnce = 288
 
     /// `x`'s `rows`, to row `start` and on of `result`; `residual`'s rows are those of `result`.
     private func run(
