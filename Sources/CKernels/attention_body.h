@@ -7,7 +7,7 @@ enum { BLOCK_QUERIES = BLOCK_ROWS };
 
 // Regions of the scratch memory, in floats; each begins on a cache line.
 struct attention_plan {
-    size_t keys, values, scores, queries, total;
+    size_t keys, values, scores, total;
     size_t length; // the text's, padded to whole panels
     size_t width;  // the head's, padded to whole panels
 };
@@ -17,8 +17,7 @@ INLINE struct attention_plan plan_attention(size_t longest, size_t width) {
     plan.keys = 0;
     plan.values = plan.keys + plan.length * width;
     plan.scores = plan.values + plan.length * plan.width;
-    plan.queries = plan.scores + BLOCK_QUERIES * plan.length;
-    plan.total = plan.queries + BLOCK_QUERIES * width;
+    plan.total = plan.scores + BLOCK_QUERIES * plan.length;
     return plan;
 }
 
@@ -74,9 +73,9 @@ INLINE void pack_values(const float *values, size_t stride, size_t length, size_
     }
 }
 
-// Softmax over the first `length` of `padded` scores of each row, but for the division: the rows' sums are what is left to
-// divide by. Scores beyond become 0.
-INLINE void exponentials(float *scores, size_t rows, size_t length, size_t padded, float *sums) {
+// Softmax over the first `length` of `padded` scores of each row, times `factor`, but for the division: the rows' sums are
+// what is left to divide by. Scores beyond become 0.
+INLINE void exponentials(float *scores, size_t rows, size_t length, size_t padded, float factor, float *sums) {
     const words lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     size_t whole = length - length % LANES, rest = length % LANES;
     for (size_t r = 0; r < rows; r++, scores += padded) {
@@ -88,7 +87,7 @@ INLINE void exponentials(float *scores, size_t rows, size_t length, size_t padde
         for (size_t c = 0; c < whole; c += LANES) most = larger(load(scores + c), most);
         float shift = max_lanes(most);
         for (size_t c = 0; c < length; c += LANES) {
-            floats e = exp_lanes(load(scores + c) - shift);
+            floats e = exp_lanes((load(scores + c) - shift) * factor);
             if (c == whole) e = lane < (uint32_t)rest ? e : splat(0);
             store(scores + c, e);
             sum += e;
@@ -118,16 +117,14 @@ static void attend_head(const float *queries, size_t hidden, size_t length, size
                         const struct attention_plan *plan, float *scratch) {
     size_t stride = 3 * hidden;
     float factor = 1.0f / sqrtf((float)width), sums[BLOCK_QUERIES];
-    float *scores = scratch + plan->scores, *scaled = scratch + plan->queries;
+    float *scores = scratch + plan->scores;
     pack_keys(queries + hidden, stride, length, width, plan->length, scratch + plan->keys);
     pack_values(queries + 2 * hidden, stride, length, width, scratch + plan->values);
     for (size_t first = 0; first < length; first += BLOCK_QUERIES) {
         size_t rows = length - first < BLOCK_QUERIES ? length - first : BLOCK_QUERIES;
-        for (size_t r = 0; r < rows; r++)
-            for (size_t k = 0; k < width; k++)
-                scaled[r * width + k] = queries[(first + r) * stride + k] * factor;
-        small_product(scaled, width, rows, width, scratch + plan->keys, plan->length, scores, plan->length);
-        exponentials(scores, rows, length, plan->length, sums);
+        small_product(queries + first * stride, stride, rows, width, scratch + plan->keys, plan->length, scores,
+                      plan->length);
+        exponentials(scores, rows, length, plan->length, factor, sums);
         small_product(scores, plan->length, rows, length, scratch + plan->values, width, context + first * hidden,
                       hidden);
         for (size_t r = 0; r < rows; r++) {
