@@ -90,7 +90,7 @@ struct SegmentWords {
     /// Given words, which lie in the text one space apart.
     init(given words: [String], tokens: TokenizedText) {
         (firstTokens, lastTokens) = Self.pieces(of: tokens)
-        indices = firstTokens.map { tokens.wordIDs[Int($0)] }
+        indices = firstTokens.map { tokens.places[Int($0)].word }
         totalCount = words.count
         var starts: [TextPosition] = []
         var ends: [TextPosition] = []
@@ -111,14 +111,12 @@ struct SegmentWords {
         switch positions {
         case .given(let starts, let ends): return (starts[word], ends[word])
         case .tokens(let tokens, let origin):
-            let (first, last) = (Int(firstTokens[word]), Int(lastTokens[word]))
+            let first = tokens.places[Int(firstTokens[word])]
+            let last = tokens.places[Int(lastTokens[word])]
             return (
                 TextPosition(
-                    byte: origin.byte + Int(tokens.byteStarts[first]),
-                    scalar: origin.scalar + Int(tokens.scalarStarts[first])),
-                TextPosition(
-                    byte: origin.byte + Int(tokens.byteEnds[last]),
-                    scalar: origin.scalar + Int(tokens.scalarEnds[last]))
+                    byte: origin.byte + Int(first.byteStart), scalar: origin.scalar + Int(first.scalarStart)),
+                TextPosition(byte: origin.byte + Int(last.byteEnd), scalar: origin.scalar + Int(last.scalarEnd))
             )
         }
     }
@@ -127,11 +125,11 @@ struct SegmentWords {
         var first: [Int32] = []
         var last: [Int32] = []
         var current: Int32 = -1
-        for (token, word) in tokens.wordIDs.enumerated() where word >= 0 {
-            if word != current {
+        for (token, place) in tokens.places.enumerated() where place.word >= 0 {
+            if place.word != current {
                 first.append(Int32(truncatingIfNeeded: token))
                 last.append(Int32(truncatingIfNeeded: token))
-                current = word
+                current = place.word
             } else {
                 last[last.count - 1] = Int32(truncatingIfNeeded: token)
             }

@@ -14,6 +14,8 @@ struct AddedTokenMatcher: Sendable {
 
     /// Patterns by their first byte, longest first.
     private let patterns: [[Pattern]]
+    /// Whether a pattern begins with a byte; looked at for every byte of a text.
+    private let isFirst: [Bool]
     let isEmpty: Bool
 
     /// - Parameter tokens: spelling to look for, the id to give, and the token whose flags hold.
@@ -27,19 +29,20 @@ struct AddedTokenMatcher: Sendable {
             }
         }
         self.patterns = patterns.map { $0.sorted { $0.bytes.count > $1.bytes.count } }
+        isFirst = patterns.map { !$0.isEmpty }
         isEmpty = patterns.allSatisfy(\.isEmpty)
     }
 
     /// The first match that begins at `cursor` or later. `cursor` moves behind its literal, and to the end when there
     /// is none. `floor` is where the last match ended, its white space included.
-    func next(in bytes: [UInt8], from cursor: inout Int, floor: Int) -> Match? {
+    func next(in bytes: UnsafeBufferPointer<UInt8>, from cursor: inout Int, floor: Int) -> Match? {
         guard !isEmpty else {
             cursor = bytes.count
             return nil
         }
-        while cursor < bytes.count {
-            let candidates = patterns[Int(bytes[cursor])]
-            guard !candidates.isEmpty, let found = candidates.first(where: { Self.matches($0.bytes, bytes, cursor) })
+        while let candidate = firstByte(in: bytes, from: cursor) {
+            cursor = candidate
+            guard let found = patterns[Int(bytes[cursor])].first(where: { Self.matches($0.bytes, bytes, cursor) })
             else {
                 cursor += 1
                 continue
@@ -55,23 +58,35 @@ struct AddedTokenMatcher: Sendable {
             }
             return Match(id: found.id, range: range)
         }
+        cursor = bytes.count
         return nil
     }
 
-    private static func matches(_ pattern: [UInt8], _ bytes: [UInt8], _ start: Int) -> Bool {
+    private func firstByte(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+        isFirst.withUnsafeBufferPointer { isFirst in
+            var index = start
+            while index < bytes.count {
+                if isFirst[Int(bytes[index])] { return index }
+                index += 1
+            }
+            return nil
+        }
+    }
+
+    private static func matches(_ pattern: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
         guard bytes.count - start >= pattern.count else { return false }
         for index in pattern.indices where bytes[start + index] != pattern[index] { return false }
         return true
     }
 
-    private static func standsAlone(_ range: Range<Int>, in bytes: [UInt8]) -> Bool {
+    private static func standsAlone(_ range: Range<Int>, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if range.lowerBound > 0 {
             if isWordCharacter(decode(bytes, scalarStart(before: range.lowerBound, in: bytes)).scalar) { return false }
         }
         return range.upperBound == bytes.count || !isWordCharacter(decode(bytes, range.upperBound).scalar)
     }
 
-    private static func whiteSpaceStart(before end: Int, in bytes: [UInt8]) -> Int {
+    private static func whiteSpaceStart(before end: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
         var start = end
         while start > 0 {
             let previous = scalarStart(before: start, in: bytes)
@@ -96,7 +111,7 @@ struct AddedTokenMatcher: Sendable {
 }
 
 /// The scalar at `index` of well-formed UTF-8, and its length in bytes.
-func decode(_ bytes: [UInt8], _ index: Int) -> (scalar: UInt32, length: Int) {
+func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> (scalar: UInt32, length: Int) {
     let lead = UInt32(bytes[index])
     func trail(_ offset: Int) -> UInt32 { UInt32(bytes[index + offset]) & 0x3F }
     switch lead {
@@ -108,7 +123,7 @@ func decode(_ bytes: [UInt8], _ index: Int) -> (scalar: UInt32, length: Int) {
 }
 
 /// Where the white space that may begin at `start` ends.
-func whiteSpaceEnd(after start: Int, in bytes: [UInt8]) -> Int {
+func whiteSpaceEnd(after start: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var end = start
     while end < bytes.count {
         let (scalar, length) = decode(bytes, end)
@@ -119,7 +134,7 @@ func whiteSpaceEnd(after start: Int, in bytes: [UInt8]) -> Int {
 }
 
 /// Where the scalar that ends before `index` begins.
-func scalarStart(before index: Int, in bytes: [UInt8]) -> Int {
+func scalarStart(before index: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var start = index - 1
     while start > 0, bytes[start] & 0xC0 == 0x80 { start -= 1 }
     return start

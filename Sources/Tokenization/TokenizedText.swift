@@ -14,21 +14,26 @@ struct Origin: Sendable {
     }
 }
 
-/// A text's tokens: `[CLS]`, the content, `[SEP]`. Parallel arrays with one entry a token.
+/// Where a token stands in its text, half-open, and to which word it belongs.
 ///
-/// Offsets are half-open and refer to the whole text (to the word, for pre-split input); those of the enclosing
-/// special tokens are 0, 0. Texts of 2 GiB and more have clamped offsets.
+/// Offsets refer to the whole text (to the word, for pre-split input); those of the enclosing special tokens are 0, 0.
+/// Texts of 2 GiB and more have clamped offsets.
+package struct TokenPlace: Sendable, Equatable {
+    /// Unicode scalars.
+    package var scalarStart: Int32
+    package var scalarEnd: Int32
+    /// UTF-8 bytes.
+    package var byteStart: Int32
+    package var byteEnd: Int32
+    /// The index of the given word, or for raw text the running number of the white-space and punctuation unit. -1 for
+    /// the enclosing special tokens.
+    package var word: Int32
+}
+
+/// A text's tokens: `[CLS]`, the content, `[SEP]`. Parallel arrays with one entry a token.
 package struct TokenizedText: Sendable, Equatable {
     package var ids: [Int32] = []
-    /// Unicode scalars.
-    package var scalarStarts: [Int32] = []
-    package var scalarEnds: [Int32] = []
-    /// UTF-8 bytes.
-    package var byteStarts: [Int32] = []
-    package var byteEnds: [Int32] = []
-    /// Which word a token belongs to: the index of the given word, or for raw text the running number of the
-    /// white-space and punctuation unit. -1 for the enclosing special tokens.
-    package var wordIDs: [Int32] = []
+    package var places: [TokenPlace] = []
 
     package init() {}
 
@@ -38,13 +43,23 @@ package struct TokenizedText: Sendable, Equatable {
     /// Where the content lies in the arrays: everything but the enclosing special tokens.
     package var contentRange: Range<Int> { count < 2 ? 0..<0 : 1..<count - 1 }
 
+    mutating func reserveCapacity(_ count: Int) {
+        ids.reserveCapacity(count)
+        places.reserveCapacity(count)
+    }
+
+    mutating func removeLast(_ count: Int) {
+        ids.removeLast(count)
+        places.removeLast(count)
+    }
+
+    @inline(__always)
     mutating func append(_ id: Int32, _ origin: Origin, word: Int32) {
         ids.append(id)
-        scalarStarts.append(origin.scalarStart)
-        scalarEnds.append(origin.scalarEnd)
-        byteStarts.append(origin.byteStart)
-        byteEnds.append(origin.byteEnd)
-        wordIDs.append(word)
+        places.append(
+            TokenPlace(
+                scalarStart: origin.scalarStart, scalarEnd: origin.scalarEnd, byteStart: origin.byteStart,
+                byteEnd: origin.byteEnd, word: word))
     }
 }
 
@@ -88,17 +103,13 @@ extension TokenizedText {
 
     /// A part of the content between the enclosing special tokens.
     package func window(_ range: Range<Int>) -> TokenizedText {
-        func part(_ values: [Int32]) -> [Int32] {
+        func part<Value>(_ values: [Value]) -> [Value] {
             guard let first = values.first, let last = values.last else { return [] }
             return [first] + values[range.clamped(to: 0..<values.count)] + [last]
         }
         var window = TokenizedText()
         window.ids = part(ids)
-        window.scalarStarts = part(scalarStarts)
-        window.scalarEnds = part(scalarEnds)
-        window.byteStarts = part(byteStarts)
-        window.byteEnds = part(byteEnds)
-        window.wordIDs = part(wordIDs)
+        window.places = part(places)
         return window
     }
 }

@@ -19,6 +19,7 @@ package struct Tokenizer: Sendable {
     /// Literals looked for in the text as it is, and those looked for once it is normalised.
     private let literals: AddedTokenMatcher
     private let normalizedLiterals: AddedTokenMatcher
+    let normalization: NormalizationTable
 
     /// - Throws: `vocabulary-special-token` when the vocabulary lacks the unknown, class or separator token;
     ///   `tokenizer-added-token` when an added token has no id, or another token's.
@@ -60,13 +61,15 @@ package struct Tokenizer: Sendable {
         self.configuration = configuration
         literals = AddedTokenMatcher(raw)
         normalizedLiterals = AddedTokenMatcher(normalized)
+        normalization = NormalizationTable(configuration)
     }
 
     /// The whole text between `[CLS]` and `[SEP]`, never truncated. Word ids count white-space and punctuation units.
     package func tokenize(_ text: String) -> TokenizedText {
-        var normalizer = Normalizer(configuration, sink: makeWriter(countsWords: true))
+        let writer = WordPieceWriter(self, countsWords: true, byteCount: text.utf8.count)
+        var normalizer = Normalizer(configuration, sink: writer)
         normalizer.sink.appendEnclosing(classID)
-        read(Array(text.utf8), into: &normalizer)
+        read(text, into: &normalizer)
         normalizer.sink.appendEnclosing(separatorID)
         return normalizer.sink.text
     }
@@ -74,11 +77,13 @@ package struct Tokenizer: Sendable {
     /// Words that were split before. Word ids are indices into `words`, offsets count inside the word; a word may have
     /// several tokens, or none when normalisation leaves nothing of it.
     package func tokenize(words: [String]) -> TokenizedText {
-        var normalizer = Normalizer(configuration, sink: makeWriter(countsWords: false))
+        let byteCount = words.reduce(0) { $0 + $1.utf8.count }
+        let writer = WordPieceWriter(self, countsWords: false, byteCount: byteCount)
+        var normalizer = Normalizer(configuration, sink: writer)
         normalizer.sink.appendEnclosing(classID)
         for (index, word) in words.enumerated() {
             normalizer.sink.wordID = Int32(clamping: index)
-            read(Array(word.utf8), into: &normalizer)
+            read(word, into: &normalizer)
         }
         normalizer.sink.appendEnclosing(separatorID)
         return normalizer.sink.text
@@ -86,12 +91,6 @@ package struct Tokenizer: Sendable {
 }
 
 extension Tokenizer {
-    private func makeWriter(countsWords: Bool) -> WordPieceWriter {
-        WordPieceWriter(
-            vocabulary: vocabulary, unknownID: unknownID, maximumWordLength: configuration.maximumWordLength,
-            countsWords: countsWords)
-    }
-
     private static func missing(_ token: String) -> Fault {
         Fault(
             .model, "vocabulary-special-token", "the vocabulary has no '\(token)'",
@@ -120,7 +119,12 @@ extension Tokenizer {
     }
 
     /// One text, or one given word.
-    private func read(_ bytes: [UInt8], into normalizer: inout Normalizer<WordPieceWriter>) {
+    private func read(_ text: String, into normalizer: inout Normalizer<WordPieceWriter>) {
+        var text = text
+        text.withUTF8 { bytes in read(bytes, into: &normalizer) }
+    }
+
+    private func read(_ bytes: UnsafeBufferPointer<UInt8>, into normalizer: inout Normalizer<WordPieceWriter>) {
         var position = Position()
         var cursor = 0
         while let match = literals.next(in: bytes, from: &cursor, floor: position.byte) {
@@ -134,34 +138,36 @@ extension Tokenizer {
 
     /// Text between two literals: what stands in another such part has no influence on it.
     private func readBetween(
-        _ bytes: [UInt8], to end: Int, from position: inout Position, into normalizer: inout Normalizer<WordPieceWriter>
+        _ bytes: UnsafeBufferPointer<UInt8>, to end: Int, from position: inout Position,
+        into normalizer: inout Normalizer<WordPieceWriter>
     ) {
         guard position.byte < end else { return }
         if normalizedLiterals.isEmpty {
-            while position.byte < end {
-                if normalizer.isSettled, normalizer.sink.isBetweenWords,
-                    normalizer.sink.appendASCIIWord(bytes, from: &position, to: end, configuration)
+            while let context = normalizer.sink.readWords(bytes, from: &position, to: end) {
+                // At least beyond what stopped the quick way, so that it never looks at the same word twice.
+                while position.byte < end,
+                    position.byte <= context || !normalizer.isSettled || !normalizer.sink.isBetweenWords
                 {
-                    continue
+                    feed(bytes, from: &position, into: &normalizer)
                 }
-                let (scalar, length) = decode(bytes, position.byte)
-                let start = position
-                position.advance(by: length)
-                normalizer.feed(scalar, start.origin(to: position))
             }
             normalizer.settle()
         } else {
             var buffer = Normalizer(configuration, sink: NormalizedText())
-            while position.byte < end {
-                let (scalar, length) = decode(bytes, position.byte)
-                let start = position
-                position.advance(by: length)
-                buffer.feed(scalar, start.origin(to: position))
-            }
+            while position.byte < end { feed(bytes, from: &position, into: &buffer) }
             buffer.settle()
             split(buffer.sink, into: &normalizer.sink)
         }
         normalizer.sink.finishWord()
+    }
+
+    private func feed<Sink>(
+        _ bytes: UnsafeBufferPointer<UInt8>, from position: inout Position, into normalizer: inout Normalizer<Sink>
+    ) {
+        let (scalar, length) = decode(bytes, position.byte)
+        let start = position
+        position.advance(by: length)
+        normalizer.feed(scalar, start.origin(to: position))
     }
 
     /// Cuts out the literals that are looked for in normalised text.
@@ -176,7 +182,12 @@ extension Tokenizer {
                 index += 1
             }
         }
-        while let match = normalizedLiterals.next(in: normalized.bytes, from: &cursor, floor: floor) {
+        func next() -> AddedTokenMatcher.Match? {
+            normalized.bytes.withUnsafeBufferPointer {
+                normalizedLiterals.next(in: $0, from: &cursor, floor: floor)
+            }
+        }
+        while let match = next() {
             write(until: match.range.lowerBound)
             let first = index
             while index < normalized.starts.count, normalized.starts[index] < match.range.upperBound { index += 1 }

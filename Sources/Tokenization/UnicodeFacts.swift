@@ -1,7 +1,7 @@
 /// What the tokeniser needs to know of a Unicode scalar, pinned to the Unicode versions of the reference tokeniser.
 ///
 /// The standard library's properties follow the toolchain's Unicode version; a text's tokens must not.
-struct UnicodeFacts: Sendable {
+final class UnicodeFacts: Sendable {
     /// Kinds of a scalar; most have none.
     struct Kinds: OptionSet, Sendable {
         let rawValue: UInt8

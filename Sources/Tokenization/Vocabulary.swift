@@ -12,7 +12,8 @@ package struct Vocabulary: Sendable {
     /// All tokens' UTF-8 end to end; token `id` is `bounds[id]..<bounds[id + 1]`.
     private let spellings: [UInt8]
     private let bounds: [Int32]
-    private let trie: ByteTrie
+    let trie: ByteTrie
+    let words: WordTable
     /// Tokens that were added to the model's own, by id. No word is ever split into one of them.
     private var additional: [Int32: [UInt8]] = [:]
 
@@ -22,29 +23,54 @@ package struct Vocabulary: Sendable {
     /// - Throws: `vocabulary-duplicate` when two ids have one spelling, `vocabulary-empty`, `vocabulary-too-large`,
     ///   `vocabulary-not-utf8`.
     package init(tokens: [[UInt8]], continuationPrefix: String = "##") throws(Fault) {
+        if let id = tokens.firstIndex(where: { String(validating: $0, as: UTF8.self) == nil }) {
+            throw Self.notUTF8("token \(id)")
+        }
+        try self.init(valid: tokens, continuationPrefix: continuationPrefix)
+    }
+
+    /// A `vocab.txt`: a token a line, the first has id 0.
+    /// - Throws: as `init(tokens:)`; `vocabulary-not-utf8` names the line.
+    package init(file bytes: [UInt8], continuationPrefix: String = "##") throws(Fault) {
+        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        if String(validating: bytes, as: UTF8.self) == nil,
+            let index = lines.firstIndex(where: { String(validating: $0, as: UTF8.self) == nil })
+        {
+            throw Self.notUTF8("line \(index + 1)")
+        }
+        while let last = lines.last, last.isEmpty || last == [UInt8(ascii: "\r")] { lines.removeLast() }
+        var tokens: [[UInt8]] = []
+        tokens.reserveCapacity(lines.count)
+        for (index, line) in lines.enumerated() {
+            var token = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            if index == 0, token.starts(with: [0xEF, 0xBB, 0xBF]) { token = token.dropFirst(3) }
+            tokens.append(Array(token))
+        }
+        try self.init(valid: tokens, continuationPrefix: continuationPrefix)
+    }
+
+    private init(valid tokens: [[UInt8]], continuationPrefix: String) throws(Fault) {
         let prefix = Array(continuationPrefix.utf8)
-        var trie = ByteTrie()
-        var spellings: [UInt8] = []
-        var bounds: [Int32] = [0]
-        bounds.reserveCapacity(tokens.count + 1)
-        guard tokens.contains(where: { !$0.isEmpty }) else {
+        let byteCount = tokens.reduce(0) { $0 + $1.count }
+        guard byteCount > 0 else {
             throw Fault(
                 .model, "vocabulary-empty", "the vocabulary has no token",
                 hint: "the file is empty or was cut short: copy it again")
         }
+        // A trie has at most a node a byte, and every token lies in it once or twice.
+        guard byteCount < ByteTrie.maximumNodeCount / 2 else {
+            throw Fault(.model, "vocabulary-too-large", "the vocabulary is too large: \(tokens.count) tokens")
+        }
+        let trie = ByteTrie(keyBytes: byteCount)
+        var spellings: [UInt8] = []
+        var bounds: [Int32] = [0]
+        spellings.reserveCapacity(byteCount)
+        bounds.reserveCapacity(tokens.count + 1)
         for (id, token) in tokens.enumerated() {
-            guard token.isEmpty || String(validating: token, as: UTF8.self) != nil else {
-                throw Fault(
-                    .model, "vocabulary-not-utf8", "token \(id) of the vocabulary is not valid UTF-8",
-                    hint: "Convert the file to UTF-8 or fetch it again.")
-            }
             spellings.append(contentsOf: token)
-            guard let end = Int32(exactly: spellings.count),
-                trie.nodeCount < ByteTrie.maximumNodeCount - 2 * token.count
-            else { throw Fault(.model, "vocabulary-too-large", "the vocabulary is too large: \(tokens.count) tokens") }
-            bounds.append(end)
+            bounds.append(Int32(spellings.count))
             guard !token.isEmpty else { continue }
-            if let other = trie.insert(token[...], below: ByteTrie.wordStart, value: Int32(id)) {
+            if let other = trie.insert(token, below: ByteTrie.wordStart, value: Int32(id)) {
                 throw Fault(
                     .model, "vocabulary-duplicate",
                     "the vocabulary has '\(String(decoding: token, as: UTF8.self))' twice, as \(other) and \(id)",
@@ -59,26 +85,13 @@ package struct Vocabulary: Sendable {
         self.spellings = spellings
         self.bounds = bounds
         self.trie = trie
+        words = WordTable(tokens)
     }
 
-    /// A `vocab.txt`: a token a line, the first has id 0.
-    /// - Throws: as `init(tokens:)`; `vocabulary-not-utf8` names the line.
-    package init(file bytes: [UInt8], continuationPrefix: String = "##") throws(Fault) {
-        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        while let last = lines.last, last.isEmpty || last == [UInt8(ascii: "\r")] { lines.removeLast() }
-        var tokens: [[UInt8]] = []
-        tokens.reserveCapacity(lines.count)
-        for (index, line) in lines.enumerated() {
-            var token = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-            if index == 0, token.starts(with: [0xEF, 0xBB, 0xBF]) { token = token.dropFirst(3) }
-            guard String(validating: token, as: UTF8.self) != nil else {
-                throw Fault(
-                    .model, "vocabulary-not-utf8", "line \(index + 1) of the vocabulary is not valid UTF-8",
-                    hint: "Convert the file to UTF-8 or fetch it again.")
-            }
-            tokens.append(Array(token))
-        }
-        try self.init(tokens: tokens, continuationPrefix: continuationPrefix)
+    private static func notUTF8(_ place: String) -> Fault {
+        Fault(
+            .model, "vocabulary-not-utf8", "\(place) of the vocabulary is not valid UTF-8",
+            hint: "Convert the file to UTF-8 or fetch it again.")
     }
 
     /// The spelling of an id, or nil when there is none.
@@ -91,10 +104,9 @@ package struct Vocabulary: Sendable {
     /// The id of a spelling, byte for byte, or nil.
     package func id(of token: String) -> Int32? {
         let bytes = Array(token.utf8)
-        guard
-            let found = trie.longestPrefix(of: bytes, from: 0, to: bytes.count, below: ByteTrie.wordStart)
-        else { return additional.first { $0.value == bytes }?.key }
-        return found.end == bytes.count ? found.value : additional.first { $0.value == bytes }?.key
+        let found = trie.longestPrefix(from: 0, to: bytes.count, below: ByteTrie.wordStart) { bytes[$0] }
+        if let found, found.end == bytes.count { return found.value }
+        return additional.first { $0.value == bytes }?.key
     }
 
     /// The same with one more token that is only ever found as a literal.
@@ -108,13 +120,5 @@ package struct Vocabulary: Sendable {
         copy.additional[id] = Array(spelling.utf8)
         copy.count = max(count, Int(id) + 1)
         return copy
-    }
-
-    /// The longest piece that `bytes[start..<end]` begins with.
-    /// - Parameter continuesWord: whether the piece is one with the continuation prefix (which `bytes` has not).
-    func longestPiece(of bytes: [UInt8], from start: Int, to end: Int, continuesWord: Bool) -> (id: Int32, end: Int)? {
-        let root = continuesWord ? ByteTrie.continuation : ByteTrie.wordStart
-        guard let found = trie.longestPrefix(of: bytes, from: start, to: end, below: root) else { return nil }
-        return (found.value, found.end)
     }
 }

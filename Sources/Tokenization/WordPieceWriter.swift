@@ -5,10 +5,12 @@ struct WordPieceWriter: ScalarSink {
     private(set) var text = TokenizedText()
     /// The number of the next word, or the given word that everything written now belongs to.
     var wordID: Int32 = 0
+    let table: NormalizationTable
     private let countsWords: Bool
-    private let vocabulary: Vocabulary
+    private let trie: ByteTrie
+    let words: WordTable
     private let unknownID: Int32
-    private let maximumWordLength: Int
+    let maximumWordLength: Int
 
     /// The word so far: its UTF-8, and for every byte of it where its scalar comes from. Not kept beyond
     /// `maximumWordLength`, where only the number of scalars and the first and last origin matter.
@@ -17,15 +19,18 @@ struct WordPieceWriter: ScalarSink {
     private var length = 0
     private var firstOrigin = Origin.none
     private var lastOrigin = Origin.none
-    /// Pieces of the word at hand; nothing is written before the whole word is known to be made of pieces.
-    private var pieces: [(id: Int32, end: Int)] = []
 
-    /// - Parameter countsWords: whether `wordID` advances with every word.
-    init(vocabulary: Vocabulary, unknownID: Int32, maximumWordLength: Int, countsWords: Bool) {
-        self.vocabulary = vocabulary
-        self.unknownID = unknownID
-        self.maximumWordLength = maximumWordLength
+    /// - Parameters:
+    ///   - countsWords: whether `wordID` advances with every word.
+    ///   - byteCount: how long the text is, so that its tokens need room only once.
+    init(_ tokenizer: Tokenizer, countsWords: Bool, byteCount: Int) {
+        table = tokenizer.normalization
+        trie = tokenizer.vocabulary.trie
+        words = tokenizer.vocabulary.words
+        unknownID = tokenizer.unknownID
+        maximumWordLength = tokenizer.configuration.maximumWordLength
         self.countsWords = countsWords
+        text.reserveCapacity(byteCount / 4 + 2)
     }
 
     /// Whether no word has been begun.
@@ -56,37 +61,7 @@ struct WordPieceWriter: ScalarSink {
         text.append(id, .none, word: -1)
     }
 
-    mutating func finishWord() {
-        guard length > 0 else { return }
-        if length <= maximumWordLength, splitWord() {
-            var start = 0
-            for piece in pieces {
-                text.append(piece.id, origins[start].joined(to: origins[piece.end - 1]), word: wordID)
-                start = piece.end
-            }
-        } else {
-            text.append(unknownID, firstOrigin.joined(to: lastOrigin), word: wordID)
-        }
-        if countsWords { wordID += 1 }
-        word.removeAll(keepingCapacity: true)
-        origins.removeAll(keepingCapacity: true)
-        length = 0
-    }
-
-    /// Longest piece first, from the left. False when some part of the word is no piece.
-    private mutating func splitWord() -> Bool {
-        pieces.removeAll(keepingCapacity: true)
-        var start = 0
-        while start < word.count {
-            guard let piece = vocabulary.longestPiece(of: word, from: start, to: word.count, continuesWord: start > 0)
-            else { return false }
-            pieces.append(piece)
-            start = piece.end
-        }
-        return true
-    }
-
-    private mutating func extendWord(_ scalar: UInt32, _ origin: Origin) {
+    mutating func extendWord(_ scalar: UInt32, _ origin: Origin) {
         if length == 0 { firstOrigin = origin }
         lastOrigin = origin
         length += 1
@@ -98,6 +73,63 @@ struct WordPieceWriter: ScalarSink {
             appendUTF8(of: scalar, to: &word)
             while origins.count < word.count { origins.append(origin) }
         }
+    }
+
+    mutating func finishWord() {
+        guard length > 0 else { return }
+        // Taken out while tokens are written: one access to this value at a time.
+        var (bytes, places): ([UInt8], [Origin]) = ([], [])
+        swap(&bytes, &word)
+        swap(&places, &origins)
+        let whole = firstOrigin.joined(to: lastOrigin)
+        appendWord(
+            0..<bytes.count, length: length, whole: whole, byte: { bytes[$0] },
+            origin: { places[$0].joined(to: places[$1 - 1]) })
+        swap(&bytes, &word)
+        swap(&places, &origins)
+        forgetWord()
+    }
+
+    /// Begins anew, with nothing of the word written.
+    mutating func forgetWord() {
+        word.removeAll(keepingCapacity: true)
+        origins.removeAll(keepingCapacity: true)
+        length = 0
+    }
+
+    /// Writes a word that is one piece.
+    @inline(__always)
+    mutating func appendPiece(_ id: Int32, _ origin: Origin) {
+        text.append(id, origin, word: wordID)
+        if countsWords { wordID += 1 }
+    }
+
+    /// Writes a word's pieces, the longest first from the left; the unknown token when it is too long, or when some part
+    /// of it is no piece.
+    /// - Parameters:
+    ///   - range: of the word's bytes, wherever `byte` has them.
+    ///   - length: in scalars.
+    ///   - origin: that of the bytes from the first index to the second.
+    @inline(__always)
+    mutating func appendWord(
+        _ range: Range<Int>, length: Int, whole: Origin, byte: (Int) -> UInt8,
+        origin: (Int, Int) -> Origin
+    ) {
+        let count = text.count
+        var start = range.lowerBound
+        var root = ByteTrie.wordStart
+        while start < range.upperBound, length <= maximumWordLength,
+            let piece = trie.longestPrefix(from: start, to: range.upperBound, below: root, byte: byte)
+        {
+            text.append(piece.value, origin(start, piece.end), word: wordID)
+            start = piece.end
+            root = ByteTrie.continuation
+        }
+        if start < range.upperBound || length > maximumWordLength {
+            text.removeLast(text.count - count)
+            text.append(unknownID, whole, word: wordID)
+        }
+        if countsWords { wordID += 1 }
     }
 }
 

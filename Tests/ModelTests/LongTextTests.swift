@@ -42,12 +42,13 @@ struct LongTextTests {
             embedding.normalize(backbone.space.normalization)
 
             let head = bundle.heads.entities[0]
-            let firsts = (1...max(count, 1)).filter { $0 <= count && tokens.wordIDs[$0] != tokens.wordIDs[$0 - 1] }
+            let places = tokens.places
+            let firsts = (1...max(count, 1)).filter { $0 <= count && places[$0].word != places[$0 - 1].word }
             let hidden = Matrix(
                 rows: firsts.count, columns: backbone.space.dimensions, values: firsts.flatMap { chosen[$0 - 1] })
             entities = EntityDecoder.decode(logits: head.logits(of: hidden), tagSet: head.tagSet).map { span in
                 let end = span.lastWord + 1 < firsts.count ? firsts[span.lastWord + 1] - 1 : count
-                let (start, stop) = (Int(tokens.scalarStarts[firsts[span.firstWord]]), Int(tokens.scalarEnds[end]))
+                let (start, stop) = (Int(places[firsts[span.firstWord]].scalarStart), Int(places[end].scalarEnd))
                 return Entity(
                     task: head.task.name, type: head.task.labels[span.type], start: start, end: stop,
                     surface: substring(text, start, stop), score: span.score)

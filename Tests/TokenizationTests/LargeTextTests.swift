@@ -15,7 +15,7 @@ import Tokenization
         let text = String(repeating: unit, count: 10_000_000 / unit.utf8.count)
         let time = elapsed {
             let tokenized = tokenizer.tokenize(text)
-            #expect(tokenized.byteEnds[tokenized.count - 2] > 9_999_000)
+            #expect(tokenized.places[tokenized.count - 2].byteEnd > 9_999_000)
             #expect(!SentenceSplitter.sentences(in: text).isEmpty)
         }
         #expect(time < Tolerance.largeText)

@@ -32,6 +32,7 @@ extension Tokenizer {
 }
 
 extension TokenizedText {
-    var scalarOffsets: [[Int32]] { zip(scalarStarts, scalarEnds).map { [$0, $1] } }
-    var byteOffsets: [[Int32]] { zip(byteStarts, byteEnds).map { [$0, $1] } }
+    var scalarOffsets: [[Int32]] { places.map { [$0.scalarStart, $0.scalarEnd] } }
+    var byteOffsets: [[Int32]] { places.map { [$0.byteStart, $0.byteEnd] } }
+    var wordIDs: [Int32] { places.map(\.word) }
 }

@@ -42,14 +42,14 @@ struct TokenizeCommand: AsyncParsableCommand {
     private static func answer(_ request: FilterRequest, _ tokenizer: Tokenizer, limit: Int?) -> [UInt8] {
         var tokens = request.words.map(tokenizer.tokenize(words:)) ?? tokenizer.tokenize(request.text)
         if let limit { tokens = tokens.prefix(maximumTokens: limit) }
-        let offsets = zip(tokens.scalarStarts, tokens.scalarEnds).map { JSONValue.integers([$0, $1]) }
+        let offsets = tokens.places.map { JSONValue.integers([$0.scalarStart, $0.scalarEnd]) }
         let pieces = tokens.ids.map { JSONValue.string(tokenizer.vocabulary.token($0) ?? "") }
         var members: [JSONObject.Member] = [
             .init(key: "ids", value: .integers(tokens.ids)), .init(key: "tokens", value: .array(pieces)),
             .init(key: "offsets", value: .array(offsets)),
         ]
         if request.words != nil {
-            let words = tokens.wordIDs.map { $0 < 0 ? JSONValue.null : .integer($0) }
+            let words = tokens.places.map { $0.word < 0 ? JSONValue.null : .integer($0.word) }
             members.append(.init(key: "word_ids", value: .array(words)))
         }
         return request.answer(members)
