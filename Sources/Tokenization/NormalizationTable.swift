@@ -16,7 +16,7 @@ final class NormalizationTable: @unchecked Sendable {
         case replaced
         /// A word of its own, as the scalar that is the entry's value.
         case replacedAlone
-        /// Part of a word, as several scalars: `parts(of:)`.
+        /// Part of a word, as several scalars: `forEachPart(of:_:)`.
         case expanded
         /// Depends on what stands around it: a mark that stays and may change places with another one.
         case context
@@ -47,11 +47,14 @@ final class NormalizationTable: @unchecked Sendable {
         Entry(bits: entries[Int(pageStarts[Int(scalar >> 8)] + (scalar & 0xFF))])
     }
 
-    /// What becomes of a scalar whose outcome is `expanded`.
-    func parts(of entry: Entry) -> [UInt32] {
-        guard HangulSyllable.all.contains(entry.value) else { return expansions[Int(entry.value)] }
+    /// The scalars that one becomes whose outcome is `expanded`.
+    @inline(__always)
+    func forEachPart(of entry: Entry, _ body: (UInt32) -> Void) {
+        guard HangulSyllable.all.contains(entry.value) else { return expansions[Int(entry.value)].forEach(body) }
         let jamo = HangulSyllable.jamo(entry.value)
-        return jamo.trailing == 0 ? [jamo.leading, jamo.vowel] : [jamo.leading, jamo.vowel, jamo.trailing]
+        body(jamo.leading)
+        body(jamo.vowel)
+        if jamo.trailing != 0 { body(jamo.trailing) }
     }
 
     init(_ configuration: TokenizerConfiguration) {

@@ -97,7 +97,7 @@ extension WordPieceWriter {
             case .replaced: extendWord(entry.value, place.advanceOrigin(by: byteCount))
             case .expanded:
                 let origin = place.advanceOrigin(by: byteCount)
-                for part in table.parts(of: entry) { extendWord(part, origin) }
+                table.forEachPart(of: entry) { extendWord($0, origin) }
             case .removed: place.advance(by: byteCount)
             case .space, .alone, .replacedAlone: break reading
             case .context:
