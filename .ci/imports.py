@@ -34,10 +34,12 @@ IMPORT = re.compile(
 # (what, where it may stand, pattern). That only Store speaks SQL needs no line here: nobody else can import libpq, and
 # a connection takes no statements from outside its room.
 LINES = [
-    # Outside the rooms of pointers: bytes that C carries (migrations, demo texts) or that read(2) fills.
+    # Outside the rooms of pointers: bytes that C carries (migrations, demo texts) or that read(2) fills, and what the
+    # tokenizer reads for every byte of a text.
     ("a raw pointer",
      ("Tensors/", "Store/Connection/", "Store/EmbeddingCodec", "Store/Zstd", "Store/Migrator", "Model/ContentHash",
-      "glossator/Demo/DemoTexts", "glossator/Import/ByteSource"),
+      "Tokenization/TextBytes", "Tokenization/ByteTrie", "Tokenization/WordTable", "glossator/Demo/DemoTexts",
+      "glossator/Import/ByteSource"),
      re.compile(r"\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bOpaquePointer\b")),
     ("the environment or the clock", ("glossator/",),
      re.compile(r"ProcessInfo\.processInfo\.environment|\bDate\(\)|\bDate\.now\b")),

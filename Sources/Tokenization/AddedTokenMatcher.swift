@@ -35,7 +35,7 @@ struct AddedTokenMatcher: Sendable {
 
     /// The first match that begins at `cursor` or later. `cursor` moves behind its literal, and to the end when there
     /// is none. `floor` is where the last match ended, its white space included.
-    func next(in bytes: UnsafeBufferPointer<UInt8>, from cursor: inout Int, floor: Int) -> Match? {
+    func next(in bytes: TextBytes, from cursor: inout Int, floor: Int) -> Match? {
         guard !isEmpty else {
             cursor = bytes.count
             return nil
@@ -62,7 +62,7 @@ struct AddedTokenMatcher: Sendable {
         return nil
     }
 
-    private func firstByte(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+    private func firstByte(in bytes: TextBytes, from start: Int) -> Int? {
         isFirst.withUnsafeBufferPointer { isFirst in
             var index = start
             while index < bytes.count {
@@ -73,20 +73,20 @@ struct AddedTokenMatcher: Sendable {
         }
     }
 
-    private static func matches(_ pattern: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
+    private static func matches(_ pattern: [UInt8], _ bytes: TextBytes, _ start: Int) -> Bool {
         guard bytes.count - start >= pattern.count else { return false }
         for index in pattern.indices where bytes[start + index] != pattern[index] { return false }
         return true
     }
 
-    private static func standsAlone(_ range: Range<Int>, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    private static func standsAlone(_ range: Range<Int>, in bytes: TextBytes) -> Bool {
         if range.lowerBound > 0 {
             if isWordCharacter(decode(bytes, scalarStart(before: range.lowerBound, in: bytes)).scalar) { return false }
         }
         return range.upperBound == bytes.count || !isWordCharacter(decode(bytes, range.upperBound).scalar)
     }
 
-    private static func whiteSpaceStart(before end: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    private static func whiteSpaceStart(before end: Int, in bytes: TextBytes) -> Int {
         var start = end
         while start > 0 {
             let previous = scalarStart(before: start, in: bytes)
@@ -111,7 +111,7 @@ struct AddedTokenMatcher: Sendable {
 }
 
 /// The scalar at `index` of well-formed UTF-8, and its length in bytes.
-func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> (scalar: UInt32, length: Int) {
+func decode(_ bytes: TextBytes, _ index: Int) -> (scalar: UInt32, length: Int) {
     let lead = UInt32(bytes[index])
     func trail(_ offset: Int) -> UInt32 { UInt32(bytes[index + offset]) & 0x3F }
     switch lead {
@@ -123,7 +123,7 @@ func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> (scalar: UInt3
 }
 
 /// Where the white space that may begin at `start` ends.
-func whiteSpaceEnd(after start: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+func whiteSpaceEnd(after start: Int, in bytes: TextBytes) -> Int {
     var end = start
     while end < bytes.count {
         let (scalar, length) = decode(bytes, end)
@@ -134,7 +134,7 @@ func whiteSpaceEnd(after start: Int, in bytes: UnsafeBufferPointer<UInt8>) -> In
 }
 
 /// Where the scalar that ends before `index` begins.
-func scalarStart(before index: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+func scalarStart(before index: Int, in bytes: TextBytes) -> Int {
     var start = index - 1
     while start > 0, bytes[start] & 0xC0 == 0x80 { start -= 1 }
     return start

@@ -1,9 +1,7 @@
 /// What normalising makes of every scalar that stands by itself, looked up instead of worked out.
 ///
 /// The normaliser itself fills it, once for a configuration. Pages of 256 scalars; those that are alike are one.
-///
-/// Unchecked for its pointer, behind which nothing changes once this is made.
-final class NormalizationTable: @unchecked Sendable {
+final class NormalizationTable: Sendable {
     enum Outcome: UInt32 {
         /// Part of a word, as it is.
         case kept
@@ -32,9 +30,8 @@ final class NormalizationTable: @unchecked Sendable {
         var value: UInt32 { bits >> 3 }
     }
 
-    /// By byte: what becomes of an ASCII scalar that is part of a word; `notInWord` for all others. Behind a pointer: it is
-    /// read for every byte of a text.
-    let wordBytes: UnsafePointer<UInt8>
+    /// By byte: what becomes of an ASCII scalar that is part of a word; `notInWord` for all others.
+    let wordBytes: [UInt8]
     static let notInWord: UInt8 = 0x80
     let lowercases: Bool
 
@@ -60,21 +57,18 @@ final class NormalizationTable: @unchecked Sendable {
     init(_ configuration: TokenizerConfiguration) {
         var builder = Builder(configuration: configuration)
         for page in 0..<UInt32(0x1100) { builder.appendPage(from: page << 8) }
-        let wordBytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
-        wordBytes.initialize(repeating: Self.notInWord, count: 256)
+        var wordBytes = [UInt8](repeating: Self.notInWord, count: 256)
         for byte in 0..<UInt32(0x80) {
             let entry = builder.entry(byte)
             let become = entry.outcome == .replaced ? entry.value : byte
             if [.kept, .replaced].contains(entry.outcome), become < 0x80 { wordBytes[Int(byte)] = UInt8(become) }
         }
-        self.wordBytes = UnsafePointer(wordBytes)
+        self.wordBytes = wordBytes
         lowercases = configuration.lowercase
         expansions = builder.expansions
         pageStarts = builder.pageStarts
         entries = builder.entries
     }
-
-    deinit { wordBytes.deallocate() }
 }
 
 extension NormalizationTable {

@@ -10,7 +10,7 @@ struct Position {
     }
 
     /// Behind every scalar before `end`.
-    mutating func skip(_ bytes: UnsafeBufferPointer<UInt8>, to end: Int) {
+    mutating func skip(_ bytes: TextBytes, to end: Int) {
         while byte < end {
             if bytes[byte] & 0xC0 != 0x80 { scalar += 1 }
             byte += 1

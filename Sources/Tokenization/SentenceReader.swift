@@ -46,7 +46,7 @@ enum Terminator: Int, Comparable {
 /// Looks around in a text without moving. Every question but one reads a few scalars only; `lookAhead` reads one run
 /// of white space.
 struct SentenceReader {
-    let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: TextBytes
 
     /// No abbreviation is longer, in scalars.
     private static let longestWord = 24

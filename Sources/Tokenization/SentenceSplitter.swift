@@ -19,8 +19,7 @@ package struct SentenceSplitter {
     /// The sentences in order: they cover everything but white space and never overlap; a text without terminators is
     /// one sentence, an empty one has none. Linear in the text.
     package static func sentences(in text: String) -> [Sentence] {
-        var text = text
-        return text.withUTF8 { bytes in
+        TextBytes.read(text) { bytes in
             var splitter = SentenceSplitter(bytes: bytes)
             splitter.scan()
             return splitter.sentences
@@ -37,7 +36,7 @@ package struct SentenceSplitter {
     private var hasContent = false
     private var beginsSmall: Bool?
 
-    private init(bytes: UnsafeBufferPointer<UInt8>) { reader = SentenceReader(bytes: bytes) }
+    private init(bytes: TextBytes) { reader = SentenceReader(bytes: bytes) }
 
     private mutating func scan() {
         while position.byte < reader.bytes.count {

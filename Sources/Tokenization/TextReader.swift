@@ -5,7 +5,7 @@ extension WordPieceWriter {
     /// - Returns: nil when `end` was reached; else where a scalar stands of which the outcome depends on those around it.
     ///   `position` is then where its word begins, and nothing of that word has been written.
     mutating func readWords(
-        _ bytes: UnsafeBufferPointer<UInt8>, from position: inout Position, to end: Int
+        _ bytes: TextBytes, from position: inout Position, to end: Int
     ) -> Int? {
         let table = table
         let wordBytes = table.wordBytes
@@ -52,7 +52,7 @@ extension WordPieceWriter {
     /// A word that is one piece, of not too many ASCII letters and digits. False, and nothing read, for every other.
     @inline(__always)
     private mutating func appendKnownWord(
-        _ bytes: UnsafeBufferPointer<UInt8>, from place: inout Position, to end: Int
+        _ bytes: TextBytes, from place: inout Position, to end: Int
     ) -> Bool {
         let run = WordTable.run(in: bytes, from: place.byte, to: end, lowercased: table.lowercases)
         guard run.count > 0, run.count <= maximumWordLength else { return false }
@@ -67,7 +67,7 @@ extension WordPieceWriter {
     /// A word of which every scalar is a byte, or that is a single scalar.
     @inline(__always)
     private mutating func appendInPlace(
-        _ bytes: UnsafeBufferPointer<UInt8>, from place: inout Position, byteCount: Int, length: Int,
+        _ bytes: TextBytes, from place: inout Position, byteCount: Int, length: Int,
         byte: (Int) -> UInt8
     ) {
         let start = place
@@ -85,7 +85,7 @@ extension WordPieceWriter {
 
     /// A word that normalising changes, up to what ends it. Returns and leaves `position` as `readWords` does.
     private mutating func readMixedWord(
-        _ bytes: UnsafeBufferPointer<UInt8>, from position: inout Position, to end: Int
+        _ bytes: TextBytes, from position: inout Position, to end: Int
     ) -> Int? {
         let table = table
         var place = position
@@ -114,7 +114,7 @@ extension WordPieceWriter {
 extension NormalizationTable {
     /// Whether what stands at `index` ends a word.
     @inline(__always)
-    fileprivate func endsWord(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> Bool {
+    fileprivate func endsWord(_ bytes: TextBytes, _ index: Int) -> Bool {
         bytes[index] == 0x20 || self[decode(bytes, index).scalar].endsWord
     }
 }
@@ -141,21 +141,14 @@ extension WordTable {
     /// The letters and digits of ASCII that begin at `start`, up to `end` and to a key's capacity.
     @inline(__always)
     fileprivate static func run(
-        in bytes: UnsafeBufferPointer<UInt8>, from start: Int, to end: Int, lowercased: Bool
+        in bytes: TextBytes, from start: Int, to end: Int, lowercased: Bool
     ) -> Run {
-        var words: (UInt64, UInt64) = (0, 0)
-        let rest = UnsafeRawBufferPointer(bytes)
-        if rest.count - start >= Key.capacity {
-            words.0 = rest.loadUnaligned(fromByteOffset: start, as: UInt64.self)
-            words.1 = rest.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self)
-        } else {
-            withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: rest[start...]) }
-        }
-        let low = EightBytes(UInt64(littleEndian: words.0))
+        let numbers = bytes.sixteen(from: start)
+        let low = EightBytes(numbers.low)
         var count = low.lettersAndDigits
         var high = EightBytes(0)
         if count == 8 {
-            high = EightBytes(UInt64(littleEndian: words.1))
+            high = EightBytes(numbers.high)
             count += high.lettersAndDigits
         }
         count = min(count, end - start)

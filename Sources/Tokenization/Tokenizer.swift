@@ -120,11 +120,10 @@ extension Tokenizer {
 
     /// One text, or one given word.
     private func read(_ text: String, into normalizer: inout Normalizer<WordPieceWriter>) {
-        var text = text
-        text.withUTF8 { bytes in read(bytes, into: &normalizer) }
+        TextBytes.read(text) { bytes in read(bytes, into: &normalizer) }
     }
 
-    private func read(_ bytes: UnsafeBufferPointer<UInt8>, into normalizer: inout Normalizer<WordPieceWriter>) {
+    private func read(_ bytes: TextBytes, into normalizer: inout Normalizer<WordPieceWriter>) {
         var position = Position()
         var cursor = 0
         while let match = literals.next(in: bytes, from: &cursor, floor: position.byte) {
@@ -138,7 +137,7 @@ extension Tokenizer {
 
     /// Text between two literals: what stands in another such part has no influence on it.
     private func readBetween(
-        _ bytes: UnsafeBufferPointer<UInt8>, to end: Int, from position: inout Position,
+        _ bytes: TextBytes, to end: Int, from position: inout Position,
         into normalizer: inout Normalizer<WordPieceWriter>
     ) {
         guard position.byte < end else { return }
@@ -162,7 +161,7 @@ extension Tokenizer {
     }
 
     private func feed<Sink>(
-        _ bytes: UnsafeBufferPointer<UInt8>, from position: inout Position, into normalizer: inout Normalizer<Sink>
+        _ bytes: TextBytes, from position: inout Position, into normalizer: inout Normalizer<Sink>
     ) {
         let (scalar, length) = decode(bytes, position.byte)
         let start = position
@@ -183,9 +182,7 @@ extension Tokenizer {
             }
         }
         func next() -> AddedTokenMatcher.Match? {
-            normalized.bytes.withUnsafeBufferPointer {
-                normalizedLiterals.next(in: $0, from: &cursor, floor: floor)
-            }
+            TextBytes.read(normalized.bytes) { normalizedLiterals.next(in: $0, from: &cursor, floor: floor) }
         }
         while let match = next() {
             write(until: match.range.lowerBound)
