@@ -2265,6 +2265,7 @@ CREATE TABLE glossator.annotations (
     window_count integer NOT NULL,
     segment_count integer NOT NULL,
     segmentation text NOT NULL,
+    "precision" text,
     CONSTRAINT annotations_segment_count_check CHECK ((segment_count > 0)),
     CONSTRAINT annotations_segmentation_check CHECK ((segmentation = ANY (ARRAY['document'::text, 'sentence'::text]))),
     CONSTRAINT annotations_token_count_check CHECK ((token_count >= 0)),
@@ -2336,6 +2337,12 @@ COMMENT ON COLUMN glossator.annotations.segment_count IS 'Segments labelled and 
 --
 
 COMMENT ON COLUMN glossator.annotations.segmentation IS 'What was labelled and embedded: the whole document or each of its sentences.';
+
+--
+-- Name: COLUMN annotations."precision"; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.annotations."precision" IS 'In which the encoder computed them; null: before there was another than fp32. A copy has that of what it was copied from.';
 
 --
 -- Name: backbones; Type: TABLE; Schema: glossator; Owner: -
@@ -2771,6 +2778,172 @@ COMMENT ON COLUMN glossator.batch_progress.finished_at IS 'When its last documen
 
 ALTER TABLE glossator.batches ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME glossator.batches_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: certificates; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.certificates (
+    id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    collection text,
+    "precision" text NOT NULL,
+    kernels text NOT NULL,
+    plan text NOT NULL,
+    texts integer NOT NULL,
+    segments integer NOT NULL,
+    cosine_mean double precision NOT NULL,
+    cosine_p1 double precision NOT NULL,
+    label_agreement double precision,
+    entity_agreement double precision,
+    minimum_cosine_p1 double precision NOT NULL,
+    minimum_label_agreement double precision NOT NULL,
+    minimum_entity_agreement double precision NOT NULL,
+    certified boolean NOT NULL,
+    reason text,
+    seconds double precision NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT certificates_kernels_check CHECK ((kernels <> ''::text)),
+    CONSTRAINT certificates_plan_check CHECK ((plan <> ''::text)),
+    CONSTRAINT certificates_precision_check CHECK (("precision" = ANY (ARRAY['bf16'::text, 'int8'::text]))),
+    CONSTRAINT certificates_seconds_check CHECK ((seconds >= (0)::double precision)),
+    CONSTRAINT certificates_segments_check CHECK ((segments > 0)),
+    CONSTRAINT certificates_texts_check CHECK ((texts > 0)),
+    CONSTRAINT refused_for_a_reason CHECK ((certified = (reason IS NULL)))
+);
+
+--
+-- Name: TABLE certificates; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.certificates IS 'How far a model in a reduced precision agrees with itself in fp32 on a sample of a collection''s texts, and whether daemons may use that precision for them.';
+
+--
+-- Name: COLUMN certificates.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.id IS 'Order of making.';
+
+--
+-- Name: COLUMN certificates.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.model_id IS 'The model.';
+
+--
+-- Name: COLUMN certificates.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.collection IS 'Whose texts were read; null: those of a file, by hand. Daemons use a certificate for its collection only.';
+
+--
+-- Name: COLUMN certificates."precision"; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates."precision" IS 'What was compared with fp32: bf16 or int8.';
+
+--
+-- Name: COLUMN certificates.kernels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.kernels IS 'Family of kernels that computed it: another processor may round in another way, and needs a certificate of its own.';
+
+--
+-- Name: COLUMN certificates.plan; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.plan IS 'The precision of every product: int8, or int8 3.down=bf16 where one product of layer 3 stays in bf16 because int8 would spoil the answers.';
+
+--
+-- Name: COLUMN certificates.texts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.texts IS 'Texts in the sample.';
+
+--
+-- Name: COLUMN certificates.segments; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.segments IS 'Segments in these texts: what was compared.';
+
+--
+-- Name: COLUMN certificates.cosine_mean; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.cosine_mean IS 'Cosine of a segment''s embedding to the one in fp32, mean over the segments.';
+
+--
+-- Name: COLUMN certificates.cosine_p1; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.cosine_p1 IS 'The cosine that 99 % of the segments reach.';
+
+--
+-- Name: COLUMN certificates.label_agreement; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.label_agreement IS 'Share of equal labels over all segments and classification tasks; null for a model without such a task.';
+
+--
+-- Name: COLUMN certificates.entity_agreement; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.entity_agreement IS 'F1 of the entities, equal when task, type, start and end are; null for a model without such a task.';
+
+--
+-- Name: COLUMN certificates.minimum_cosine_p1; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.minimum_cosine_p1 IS 'What cosine_p1 had to reach: the setting precision.cosine.';
+
+--
+-- Name: COLUMN certificates.minimum_label_agreement; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.minimum_label_agreement IS 'What label_agreement had to reach: precision.label-agreement.';
+
+--
+-- Name: COLUMN certificates.minimum_entity_agreement; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.minimum_entity_agreement IS 'What entity_agreement had to reach: precision.entity-agreement.';
+
+--
+-- Name: COLUMN certificates.certified; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.certified IS 'Whether all figures reach what they had to.';
+
+--
+-- Name: COLUMN certificates.reason; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.reason IS 'Which do not; null when certified.';
+
+--
+-- Name: COLUMN certificates.seconds; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.seconds IS 'What the comparison took, the search for a plan included.';
+
+--
+-- Name: COLUMN certificates.made_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.made_at IS 'When it was stored.';
+
+--
+-- Name: certificates_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.certificates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.certificates_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -4552,6 +4725,13 @@ ALTER TABLE ONLY glossator.annotations
     ADD CONSTRAINT annotations_pkey PRIMARY KEY (document_id);
 
 --
+-- Name: annotations annotations_precision_check; Type: CHECK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.annotations
+    ADD CONSTRAINT annotations_precision_check CHECK (("precision" = ANY (ARRAY['fp32'::text, 'bf16'::text, 'int8'::text]))) NOT VALID;
+
+--
 -- Name: backbones backbones_name_key; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -4578,6 +4758,13 @@ ALTER TABLE ONLY glossator.batches
 
 ALTER TABLE ONLY glossator.batches
     ADD CONSTRAINT batches_pkey PRIMARY KEY (id);
+
+--
+-- Name: certificates certificates_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.certificates
+    ADD CONSTRAINT certificates_pkey PRIMARY KEY (id);
 
 --
 -- Name: collections collections_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
@@ -4738,6 +4925,18 @@ ALTER TABLE ONLY glossator.watches
 --
 
 CREATE INDEX batches_unfinished ON glossator.batches USING btree (id) WHERE (finished_at IS NULL);
+
+--
+-- Name: certificates_one; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE UNIQUE INDEX certificates_one ON glossator.certificates USING btree (model_id, COALESCE(collection, ''::text), "precision", kernels, minimum_cosine_p1, minimum_label_agreement, minimum_entity_agreement);
+
+--
+-- Name: INDEX certificates_one; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON INDEX glossator.certificates_one IS 'Two daemons that compare at the same time use the certificate that came first.';
 
 --
 -- Name: documents_by_text; Type: INDEX; Schema: glossator; Owner: -
@@ -4932,6 +5131,20 @@ ALTER TABLE ONLY glossator.annotations
 
 ALTER TABLE ONLY glossator.annotations
     ADD CONSTRAINT annotations_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: certificates certificates_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.certificates
+    ADD CONSTRAINT certificates_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name) ON DELETE CASCADE;
+
+--
+-- Name: certificates certificates_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.certificates
+    ADD CONSTRAINT certificates_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id) ON DELETE CASCADE;
 
 --
 -- Name: collections collections_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

@@ -30,6 +30,9 @@ static const unsigned char migration_0009[] = {
 static const unsigned char migration_0010[] = {
 #embed "../../migrations/0010_health.sql"
 };
+static const unsigned char migration_0011[] = {
+#embed "../../migrations/0011_certificates.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -52,6 +55,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0008_progress.sql", migration_0008),
     RESOURCE("0009_watch.sql", migration_0009),
     RESOURCE("0010_health.sql", migration_0010),
+    RESOURCE("0011_certificates.sql", migration_0011),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

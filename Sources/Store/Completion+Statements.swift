@@ -74,13 +74,14 @@ extension Completion {
         "complete_finish",
         """
         INSERT INTO glossator.annotations AS a (
-            document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation, copied_from)
+            document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation, copied_from,
+            precision)
         SELECT u.document_id, u.model_id, u.daemon_id, u.tokens, u.windows, u.segments, u.segmentation,
-            nullif(u.copied_from, 0)
+            nullif(u.copied_from, 0), u.precision
         FROM unnest(
             $1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::text[],
-            $8::bigint[])
-            AS u (document_id, model_id, daemon_id, tokens, windows, segments, segmentation, copied_from)
+            $8::bigint[], $9::text[])
+            AS u (document_id, model_id, daemon_id, tokens, windows, segments, segmentation, copied_from, precision)
         \(replacing)
         """)
 
@@ -90,7 +91,7 @@ extension Completion {
         SET model_id = excluded.model_id, daemon_id = excluded.daemon_id, copied_from = excluded.copied_from,
             token_count = excluded.token_count, window_count = excluded.window_count,
             segment_count = excluded.segment_count, segmentation = excluded.segmentation, completed_at = now(),
-            computed_at = excluded.computed_at
+            computed_at = excluded.computed_at, precision = excluded.precision
         """
 
     static let statements = [

@@ -10,6 +10,7 @@ enum Completion {
         let segmentation: Segmentation
         let copiedFrom: Int64?
         let spaceID: Int32
+        let computedIn: Precision
         let annotation: DocumentAnnotation
         /// One a segment.
         let embeddings: [[UInt8]]
@@ -21,6 +22,7 @@ enum Completion {
             segmentation = document.segmentation
             copiedFrom = document.copiedFrom
             spaceID = document.spaceID
+            computedIn = document.precision
             annotation = document.annotation
             var embeddings: [[UInt8]] = []
             for segment in annotation.segments {
@@ -74,6 +76,7 @@ enum Completion {
                 .int4s(accepted.map { Int32(clamping: $0.annotation.windowCount) }),
                 .int4s(accepted.map { Int32(clamping: $0.annotation.segments.count) }),
                 .texts(accepted.map(\.segmentation.rawValue)), .int8s(accepted.map { $0.copiedFrom ?? 0 }),
+                .texts(accepted.map(\.computedIn.rawValue)),
             ])
         outcome.written = Set(daemons.keys)
         return outcome

@@ -10,17 +10,23 @@ package struct CompletedDocument: Sendable {
     package let segmentation: Segmentation
     /// Row of `glossator.embedding_spaces`.
     package let spaceID: Int32
+    /// In which the encoder computed.
+    package let precision: Precision
     package let annotation: DocumentAnnotation
     /// The document with the same text that this was computed for; nil for the one itself.
     package let copiedFrom: Int64?
 
-    package init(_ claimed: ClaimedDocument, spaceID: Int32, annotation: DocumentAnnotation, copiedFrom: Int64? = nil) {
+    package init(
+        _ claimed: ClaimedDocument, spaceID: Int32, precision: Precision = .fp32, annotation: DocumentAnnotation,
+        copiedFrom: Int64? = nil
+    ) {
         lease = claimed.lease
         bodyHash = claimed.bodyHash
         modelID = claimed.modelID
         collection = claimed.collection
         segmentation = claimed.segmentation
         self.spaceID = spaceID
+        self.precision = precision
         self.annotation = annotation
         self.copiedFrom = copiedFrom
     }

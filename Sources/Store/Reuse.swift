@@ -163,9 +163,9 @@ enum Reuse {
         """
         INSERT INTO glossator.annotations AS a (
             document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation, copied_from,
-            computed_at)
+            computed_at, precision)
         SELECT u.document_id, t.model_id, t.daemon_id, t.token_count, t.window_count, t.segment_count, t.segmentation,
-            u.twin_id, t.computed_at
+            u.twin_id, t.computed_at, t.precision
         FROM unnest($1::bigint[], $2::bigint[]) AS u (document_id, twin_id)
         JOIN glossator.annotations t ON t.document_id = u.twin_id
         \(Completion.replacing)

@@ -24,6 +24,9 @@ package struct TinyModel: Sendable {
     package var normalizes = false
     /// `sentence_bert_config.json`'s `max_seq_length`; nil: no such file.
     package var maximumSequenceLength: Int?
+    /// Products (`1.down`, `0.attended`) whose weights have a giant in every row, which meets only zeros and so changes
+    /// nothing in fp32. In int8 there is nothing left of the others.
+    package var outliers: Set<String> = []
     /// Words after the special tokens, letters and digits (alone and as `##` pieces) and punctuation.
     package var words: [String] = TinyModel.words
 
@@ -130,7 +133,30 @@ package struct TinyModel: Sendable {
             addNorm("\(name).output.LayerNorm")
         }
         addLinear("pooler.dense", from: hidden, to: hidden)
+        for outlier in outliers { addOutliers(outlier, to: &result) }
         return result
+    }
+
+    private func addOutliers(_ product: String, to tensors: inout [SafetensorsWriter.Tensor]) {
+        let parts = product.split(separator: ".")
+        let layer = "\(prefix)encoder.layer.\(parts[0])"
+        func change(_ name: String, _ body: (inout [Float], _ columns: Int) -> Void) {
+            guard let index = tensors.firstIndex(where: { $0.name == "\(layer).\(name)" }) else { return }
+            let tensor = tensors[index]
+            var values = tensor.values
+            body(&values, tensor.shape.last ?? 1)
+            tensors[index] = .init(name: tensor.name, shape: tensor.shape, values: values, dtype: tensor.dtype)
+        }
+        // The first input of the product is always zero: GELU of a very small number, or a value that is none.
+        let source = parts[1] == "down" ? "intermediate.dense" : "attention.self.value"
+        let target = parts[1] == "down" ? "output.dense" : "attention.output.dense"
+        change("\(source).weight") { values, columns in
+            for column in 0..<columns { values[column] = 0 }
+        }
+        change("\(source).bias") { values, _ in values[0] = parts[1] == "down" ? -100 : 0 }
+        change("\(target).weight") { values, columns in
+            for start in stride(from: 0, to: values.count, by: columns) { values[start] = 10_000 }
+        }
     }
 
     /// Enough whole words that short English texts are not all single letters.

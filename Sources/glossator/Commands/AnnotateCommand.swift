@@ -19,12 +19,13 @@ struct AnnotateCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Add the embedding as well.")
     var embedding = false
 
+    @OptionGroup var precision: FilterPrecision
     @OptionGroup var filter: FilterOptions
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
         let settings = try await options.load()
-        let bundle = try await ModelSource(settings: settings).bundle(named: model)
+        let bundle = try await ModelSource(settings: settings).bundle(named: model, plan: precision.precision)
         guard !bundle.heads.classification.isEmpty || !bundle.heads.entities.isEmpty else {
             throw Fault(
                 .model, "no-trained-heads", "\(model) has no trained head: there is nothing to annotate with",

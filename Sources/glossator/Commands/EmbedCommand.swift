@@ -20,12 +20,14 @@ struct EmbedCommand: AsyncParsableCommand {
     @Option(name: .long, help: "none, l2 or layernorm. Default: what the model directory says.")
     var normalize: EmbeddingSpace.Normalization?
 
+    @OptionGroup var precision: FilterPrecision
     @OptionGroup var filter: FilterOptions
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
         let settings = try await options.load()
-        let bundle = try await ModelSource(settings: settings).bundle(named: model, normalization: normalize)
+        let bundle = try await ModelSource(settings: settings).bundle(
+            named: model, normalization: normalize, plan: precision.precision)
         let annotator = try Annotator(bundle: bundle, tokenBudget: settings.integer("worker.batch-tokens"))
         let runner = FilterRunner(threads: AnnotatorThreads(count: settings.workerThreads) { AnnotatorWorkspace() })
         try await runner.run(filter.input()) { requests, workspace in

@@ -32,7 +32,8 @@ struct ModelListCommand: AsyncParsableCommand {
 }
 
 struct ModelShowCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "One model: tasks, space, metrics.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "One model: tasks, space, metrics, certificates of its precisions.")
 
     @Argument(help: "Name or id.")
     var model: String
@@ -57,6 +58,9 @@ struct ModelShowCommand: AsyncParsableCommand {
         }
         if row.tasks.isEmpty { print("task        none: it only embeds") }
         if row.metrics != "{}" { print("metrics     \(row.metrics)") }
+        let certificates = try await CertificateStore(connection: context.connection).certificates(of: row.id)
+        guard !certificates.isEmpty else { return }
+        print("\n" + CertificateListing.text(of: certificates.map(CertificateListing.Entry.init)))
     }
 }
 

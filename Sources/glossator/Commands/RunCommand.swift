@@ -18,10 +18,13 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "End, with exit code 0, when nothing is left to do.")
     var drain = false
 
+    @Option(name: .long, help: "fp32, bf16, int8, or auto: the fastest that agrees with fp32. Default: auto.")
+    var precision: String?
+
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let settings = try await options.load()
+        let settings = try await options.load(and: [("worker.precision", precision, "--precision")])
         _ = try await Self.work(settings, drains: drain)
     }
 
@@ -96,7 +99,7 @@ extension Settings {
     func workerOptions(drains: Bool) -> Worker.Options {
         Worker.Options(
             threads: workerThreads, claimDocuments: integer("worker.claim-documents"),
-            claimTokens: integer("worker.claim-tokens"), batchTokens: integer("worker.batch-tokens"),
+            claimTokens: integer("worker.claim-tokens"), precision: precisionOptions,
             poll: .seconds(number("worker.poll-seconds")), beat: .seconds(number("worker.beat-seconds")),
             listens: flag("worker.listen") && poolMode == .session,
             retries: RetryPolicy(maximumAttempts: integer("worker.maximum-attempts")),

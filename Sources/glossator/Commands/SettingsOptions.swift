@@ -24,7 +24,9 @@ struct SettingsOptions: ParsableArguments {
     var assignments: [String] = []
 
     /// Resolves the settings and starts logging to standard error.
-    func load() async throws -> Settings {
+    ///
+    /// - Parameter own: flags of one command that stand for a key.
+    func load(and own: [(key: String, value: String?, flag: String)] = []) async throws -> Settings {
         var loader = SettingsLoader()
         loader.file = config
         let shortcuts: [(String, String?, String)] = [
@@ -40,7 +42,7 @@ struct SettingsOptions: ParsableArguments {
             loader.flags.append(
                 (String(assignment[..<equals]), String(assignment[assignment.index(after: equals)...]), "--set"))
         }
-        for (key, value, flag) in shortcuts {
+        for (key, value, flag) in shortcuts + own {
             if let value { loader.flags.append((key, value, flag)) }
         }
         let settings = try await loader.load()

@@ -26,7 +26,8 @@ struct SettingDefinition: Sendable {
 
 /// Every key there is. A key that is not here is refused wherever it is found.
 enum SettingCatalogue {
-    static let all: [SettingDefinition] = database + models + worker + housekeeping + training + logging
+    static let all: [SettingDefinition] =
+        database + models + worker + precision + housekeeping + training + logging
 
     static func definition(of key: String) -> SettingDefinition? { all.first { $0.key == key } }
 
@@ -70,6 +71,11 @@ enum SettingCatalogue {
             key: "worker.batch-tokens", kind: .integer(64...65_536), defaultValue: "1024",
             summary: "Word pieces that one thread encodes in one pass."),
         .init(
+            key: "worker.precision", kind: .choice(PrecisionChoice.allCases.map(\.rawValue)), defaultValue: "auto",
+            summary:
+                "Number format of the encoder's products; auto: the fastest that agrees with fp32 on the collection's "
+                + "own texts. int8 and bf16 are refused where they do not agree, and the next one is used."),
+        .init(
             key: "worker.poll-seconds", kind: .number(0.05...3600), defaultValue: "5",
             summary: "How often an idle daemon looks into the queue when no notification wakes it."),
         .init(
@@ -89,6 +95,21 @@ enum SettingCatalogue {
         .init(
             key: "worker.beat-seconds", kind: .number(1...15), defaultValue: "10",
             summary: "How often the daemon says that it lives; its leases are taken back after 45 s of silence."),
+    ]
+
+    private static let precision: [SettingDefinition] = [
+        .init(
+            key: "precision.cosine", kind: .number(0...1), defaultValue: "0.995",
+            summary: "Cosine to fp32 that 99 of 100 embeddings must reach in a reduced precision."),
+        .init(
+            key: "precision.label-agreement", kind: .number(0...1), defaultValue: "0.995",
+            summary: "Share of labels that must be those of fp32."),
+        .init(
+            key: "precision.entity-agreement", kind: .number(0...1), defaultValue: "0.99",
+            summary: "F1 that entities must reach against those of fp32."),
+        .init(
+            key: "precision.sample-texts", kind: .integer(16...10_000), defaultValue: "256",
+            summary: "Most texts of a collection that precisions are compared on."),
     ]
 
     private static let housekeeping: [SettingDefinition] = [

@@ -27,8 +27,10 @@ package enum Terminal {
         }
     }
 
-    /// Three decimals, or a dash.
-    static func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "-" }
+    /// A few decimals, or a dash.
+    static func number(_ value: Double?, decimals: Int = 3) -> String {
+        value.map { String(format: "%.\(decimals)f", $0) } ?? "-"
+    }
 
     /// Rewrites the current line of an interactive standard error.
     static func overwriteLine(_ line: String) { write("\r\u{1B}[K" + line, to: STDERR_FILENO) }

@@ -60,7 +60,8 @@ package struct RecentResults: Sendable {
         guard let known = generations.lazy.compactMap({ $0[key] }).first else { return nil }
         guard known.originalID != document.documentID else { return nil }
         return CompletedDocument(
-            document, spaceID: known.result.spaceID, annotation: known.result.annotation, copiedFrom: known.originalID)
+            document, spaceID: known.result.spaceID, precision: known.result.precision,
+            annotation: known.result.annotation, copiedFrom: known.originalID)
     }
 
     package mutating func remember(_ results: [CompletedDocument]) {

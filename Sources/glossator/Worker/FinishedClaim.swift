@@ -22,11 +22,11 @@ struct FinishedClaim: Sendable {
         var results: [Int64: Result<DocumentAnnotation, Fault>] = [:]
         for (document, result) in zip(reading.documents, reading.results) {
             results[document.documentID] = result
-            add(document, result, spaceID: reading.spaceID, copiedFrom: nil)
+            add(document, result, of: reading, copiedFrom: nil)
         }
         for (document, original) in plan.copies {
             guard let result = results[original] else { continue }
-            add(document, result, spaceID: reading.spaceID, copiedFrom: original)
+            add(document, result, of: reading, copiedFrom: original)
         }
     }
 
@@ -40,12 +40,15 @@ struct FinishedClaim: Sendable {
     }
 
     private mutating func add(
-        _ document: ClaimedDocument, _ result: Result<DocumentAnnotation, Fault>, spaceID: Int32, copiedFrom: Int64?
+        _ document: ClaimedDocument, _ result: Result<DocumentAnnotation, Fault>, of reading: Reading,
+        copiedFrom: Int64?
     ) {
         switch result {
         case .success(let annotation):
             annotated.append(
-                CompletedDocument(document, spaceID: spaceID, annotation: annotation, copiedFrom: copiedFrom))
+                CompletedDocument(
+                    document, spaceID: reading.spaceID, precision: reading.precision, annotation: annotation,
+                    copiedFrom: copiedFrom))
         case .failure(let fault):
             failed.append((document, fault))
         }

@@ -34,11 +34,31 @@ struct ModelLoader: Sendable {
 struct ModelSource {
     let settings: Settings
 
-    /// - Parameter normalization: Replaces the model's own; the heads, trained on the other space, are then left away.
+    /// - Parameters:
+    ///   - normalization: Replaces the model's own; the heads, trained on the other space, are then left away.
+    ///   - plan: In which precision the encoder computes.
     func bundle(
-        named name: String, normalization: EmbeddingSpace.Normalization? = nil
+        named name: String, normalization: EmbeddingSpace.Normalization? = nil, plan: PrecisionPlan = .fp32
     ) async throws -> ModelBundle {
-        if name.contains("/") || FileManager.default.fileExists(atPath: name) {
+        let bundle = try await bundle(named: name, normalization: normalization)
+        let layers = bundle.backbone.configuration.layers
+        if let place = plan.exceptions.keys.sorted().first(where: { $0.layer >= layers }) {
+            throw Fault(
+                .configuration, "precision-plan",
+                "--precision names layer \(place.layer) of an encoder that has \(layers), counted from 0",
+                hint: "`glossator model certify` prints a plan that fits the model")
+        }
+        return try ModelBundle(backbone: bundle.backbone.computing(in: plan), heads: bundle.heads)
+    }
+
+    static func isDirectory(_ name: String) -> Bool {
+        name.contains("/") || FileManager.default.fileExists(atPath: name)
+    }
+
+    private func bundle(
+        named name: String, normalization: EmbeddingSpace.Normalization?
+    ) async throws -> ModelBundle {
+        if Self.isDirectory(name) {
             guard let normalization else { return try ModelBundle.load(directory: name) }
             return try ModelBundle(
                 backbone: Backbone.load(directory: name, normalization: normalization), heads: .none)

@@ -35,7 +35,8 @@ struct ModelShelf: Sendable {
 
     /// Loads a model's backbone and checks that its files are still those that were imported.
     func backbone(
-        of model: ModelRegistry.ModelRow, normalization: EmbeddingSpace.Normalization? = nil
+        of model: ModelRegistry.ModelRow, normalization: EmbeddingSpace.Normalization? = nil,
+        plan: PrecisionPlan = .fp32
     ) throws(Fault) -> Backbone {
         let hash = model.space.backboneHash
         let path = path(of: hash)
@@ -47,7 +48,8 @@ struct ModelShelf: Sendable {
                     "import it on this machine too (glossator model import DIR), or name the right folder with --models"
             )
         }
-        let backbone = try Backbone.load(directory: path, normalization: normalization ?? model.space.normalization)
+        let backbone = try Backbone.load(
+            directory: path, normalization: normalization ?? model.space.normalization, plan: plan)
         guard backbone.contentHash == hash else {
             throw Fault(
                 .model, "backbone-damaged", "the files in \(path) are not those that were imported",

@@ -1,4 +1,5 @@
 import Annotations
+import Logging
 import Model
 import Store
 import Synchronization
@@ -12,6 +13,13 @@ protocol TextReader: Sendable {
 
     /// Models in memory.
     var models: [Int64] { get }
+
+    /// What is to be done beside the reading, until the task is cancelled.
+    func work() async
+}
+
+extension TextReader {
+    func work() async {}
 }
 
 /// Documents that were read.
@@ -21,25 +29,36 @@ struct Reading: Sendable {
     let results: [Result<DocumentAnnotation, Fault>]
     /// Row of `glossator.embedding_spaces`.
     let spaceID: Int32
+    var precision = Precision.fp32
 }
 
 /// Reads with models, on threads of its own.
 struct ModelReader: TextReader {
     private let threads: AnnotatorThreads
     private let cache: AnnotatorCache
+    private let precisions: PrecisionChooser
 
-    init(loader: ModelLoader, threads: Int, batchTokens: Int) {
+    init(loader: ModelLoader, threads: Int, precision: PrecisionOptions, logger: Logger) {
         self.threads = AnnotatorThreads(count: threads) { AnnotatorWorkspace() }
-        cache = AnnotatorCache(loader: loader, batchTokens: batchTokens)
+        let cache = AnnotatorCache(loader: loader, batchTokens: precision.batchTokens)
+        self.cache = cache
+        precisions = PrecisionChooser(
+            options: precision, store: CertificateStore(connection: loader.registry.connection), logger: logger
+        ) { try await cache.reference($0) }
     }
 
     var models: [Int64] { cache.loaded.withLock { $0 } }
 
+    func work() async { await precisions.run() }
+
     func read(_ documents: [ClaimedDocument], isCancelled: @escaping @Sendable () -> Bool) async throws -> Reading {
         guard let first = documents.first else { return Reading(documents: [], results: [], spaceID: 0) }
-        let model = try await cache.entry(modelID: first.modelID, segmentation: first.segmentation)
+        let use = PrecisionChooser.Use(
+            modelID: first.modelID, collection: first.collection, segmentation: first.segmentation)
+        let plan = try await precisions.plan(for: use)
+        let model = try await cache.entry(for: use, in: plan)
         let (read, results) = try await threads.annotate(documents, with: model.annotator, isCancelled: isCancelled)
-        return Reading(documents: read, results: results, spaceID: model.spaceID)
+        return Reading(documents: read, results: results, spaceID: model.spaceID, precision: plan.precision)
     }
 }
 

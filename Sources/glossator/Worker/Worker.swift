@@ -18,7 +18,7 @@ struct Worker: Service {
         var threads: Int
         var claimDocuments: Int
         var claimTokens: Int
-        var batchTokens: Int
+        var precision: PrecisionOptions
         var poll: Duration
         var beat: Duration
         var listens: Bool
@@ -91,7 +91,7 @@ struct Worker: Service {
             self.reader
             ?? ModelReader(
                 loader: ModelLoader(registry: ModelRegistry(connection: connections.loading), shelf: shelf),
-                threads: options.threads, batchTokens: options.batchTokens)
+                threads: options.threads, precision: options.precision, logger: logger)
         let housekeeping = Housekeeping(connection: connections.keeping)
         return try await withThrowingTaskGroup(of: WorkTally?.self) { group in
             group.addTask { [watch] in
@@ -107,6 +107,10 @@ struct Worker: Service {
                 await Housekeeper(
                     housekeeping: housekeeping, batchDays: options.batchDays, grace: grace, logger: logger
                 ).run()
+                return nil
+            }
+            group.addTask {
+                await reader.work()
                 return nil
             }
             group.addTask {
@@ -128,7 +132,7 @@ struct Worker: Service {
             for try await result in group {
                 guard let result else { continue }
                 tally = result
-                // The writer ends last; only heartbeat and housekeeping are left.
+                // The writer ends last; only what goes on beside the work is left.
                 group.cancelAll()
             }
             return tally

@@ -1,0 +1,53 @@
+import Annotations
+import Foundation
+import Store
+
+/// Certificates as people read them: a table, and below it what does not fit into one.
+enum CertificateListing {
+    struct Entry {
+        /// `mail`, or the name of a file.
+        let texts: String
+        let certificate: Certificate
+        /// Nil: it is not stored.
+        let madeAt: Date?
+
+        init(texts: String, certificate: Certificate) {
+            self.texts = texts
+            self.certificate = certificate
+            madeAt = nil
+        }
+
+        init(_ row: CertificateStore.Row) {
+            texts = row.collection ?? "(a file)"
+            certificate = row.certificate
+            madeAt = row.madeAt
+        }
+    }
+
+    static func text(of entries: [Entry]) -> String {
+        let rows = entries.map { entry in
+            let certificate = entry.certificate
+            let agreement = certificate.agreement
+            return [
+                certificate.precision.rawValue, certificate.isCertified ? "certified" : "refused", entry.texts,
+                certificate.kernels, String(agreement.segments), Terminal.number(agreement.cosineMean, decimals: 4),
+                Terminal.number(agreement.cosineP1, decimals: 4), Terminal.number(agreement.labels, decimals: 4),
+                Terminal.number(agreement.entities, decimals: 4), Terminal.number(certificate.seconds, decimals: 1),
+                entry.madeAt?.formatted(.iso8601) ?? "-",
+            ]
+        }
+        let header = [
+            "precision", "", "texts", "kernels", "segments", "cosine", "p1", "labels", "entities", "seconds", "made",
+        ]
+        var lines = [Terminal.table(header, rows, indent: "")]
+        for entry in entries {
+            let certificate = entry.certificate
+            if let refusal = certificate.refusal {
+                lines.append("\(certificate.precision.rawValue) is refused for \(entry.texts): \(refusal)")
+            } else if certificate.plan != certificate.precision.rawValue {
+                lines.append("\(certificate.precision.rawValue) for \(entry.texts) computes: \(certificate.plan)")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
