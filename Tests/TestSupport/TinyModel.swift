@@ -153,9 +153,9 @@ package struct TinyModel: Sendable {
         change("\(source).weight") { values, columns in
             for column in 0..<columns { values[column] = 0 }
         }
-        change("\(source).bias") { values, _ in values[0] = parts[1] == "down" ? -100 : 0 }
+        change("\(source).bias") { values, _ in values[0] = parts[1] == "down" ? -20 : 0 }
         change("\(target).weight") { values, columns in
-            for start in stride(from: 0, to: values.count, by: columns) { values[start] = 10_000 }
+            for start in stride(from: 0, to: values.count, by: columns) { values[start] = 200 }
         }
     }
 
