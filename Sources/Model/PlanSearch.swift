@@ -10,7 +10,7 @@ package struct PlanSearch: Sendable {
     package enum Step: Sendable, Equatable {
         /// Compare this plan with fp32 on the whole sample: `judged`.
         case judge(PrecisionPlan)
-        /// How far does this plan, which reduces a single product, move the embeddings of a few texts? `probed`.
+        /// How far does this plan, which reduces a single product, move what heads see of a few texts? `probed`.
         case probe(PrecisionPlan)
         case finished(Finding)
     }
@@ -87,7 +87,7 @@ package struct PlanSearch: Sendable {
         }
     }
 
-    /// The answer to `.probe`: 1 - the embeddings' mean cosine to fp32.
+    /// The answer to `.probe`: the distance to fp32 (`DocumentFeatures.distance`).
     package mutating func probed(_ damage: Double) {
         guard case .probing = phase else { return }
         damages.append(damage.isFinite ? damage : .infinity)

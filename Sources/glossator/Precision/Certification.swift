@@ -56,7 +56,7 @@ struct Certification: Sendable {
         var search = PlanSearch(
             precision, layers: bundle.backbone.configuration.layers, thresholds: options.thresholds)
         let few = sample.few()
-        var fewInFP32: [Result<DocumentAnnotation, Fault>]?
+        var expected: [DocumentFeatures]?
         while true {
             switch search.step {
             case .judge(let plan):
@@ -67,11 +67,10 @@ struct Certification: Sendable {
             case .probe(let plan):
                 let (done, all) = search.probes ?? (0, 0)
                 let doing = "\(precision.rawValue): which products spoil it, \(done + 1) of \(all)"
-                let expected =
-                    if let fewInFP32 { fewInFP32 } else { try await read(few, in: .fp32, doing: doing, embeds: true) }
-                fewInFP32 = expected
-                let results = try await read(few, in: plan, doing: doing, embeds: true)
-                search.probed(1 - Agreement(of: results, with: expected, heads: .none).cosineMean)
+                let inFP32 = if let expected { expected } else { try await probe(few, in: .fp32, doing: doing) }
+                expected = inFP32
+                search.probed(await damage(to: inFP32, on: few, by: plan, doing: doing))
+                try Task.checkCancellation()
             case .finished(let finding):
                 let time = referenceTime + (ContinuousClock.now - began)
                 return Certificate(
@@ -86,30 +85,64 @@ struct Certification: Sendable {
     static var kernels: String { Backbone.kernelFamily }
 
     private func read(
-        _ sample: TextSample, in plan: PrecisionPlan, doing: String, embeds: Bool = false
+        _ sample: TextSample, in plan: PrecisionPlan, doing: String
     ) async throws -> [Result<DocumentAnnotation, Fault>] {
-        report(Progress(doing: doing, textsRead: textsRead.value))
-        let backbone = try await threads.run { [bundle] _ in try bundle.backbone.computing(in: plan) }
+        let bundle = try ModelBundle(backbone: await backbone(in: plan), heads: bundle.heads)
         let annotator = try Annotator(
-            bundle: ModelBundle(backbone: backbone, heads: embeds ? .none : bundle.heads),
-            segmentation: segmentation, tokenBudget: options.batchTokens)
+            bundle: bundle, segmentation: segmentation, tokenBudget: options.batchTokens)
+        return try await map(sample, doing: doing) { requests, workspace, isCancelled in
+            annotator.annotate(requests, workspace: &workspace, isCancelled: isCancelled)
+        }
+    }
+
+    /// Numbers that overflow are damage without limit.
+    private func damage(
+        to expected: [DocumentFeatures], on sample: TextSample, by plan: PrecisionPlan, doing: String
+    ) async -> Double {
+        guard let features = try? await probe(sample, in: plan, doing: doing) else { return .infinity }
+        return DocumentFeatures.distance(of: features, from: expected)
+    }
+
+    private func probe(
+        _ sample: TextSample, in plan: PrecisionPlan, doing: String
+    ) async throws -> [DocumentFeatures] {
+        let extractor = try FeatureExtractor(backbone: await backbone(in: plan), tokenBudget: options.batchTokens)
+        let wantsWords = !bundle.heads.entities.isEmpty
+        return try await map(sample, doing: doing) { requests, workspace, isCancelled in
+            try extractor.features(
+                of: requests, wantsWords: wantsWords, workspace: &workspace, isCancelled: isCancelled)
+        }
+    }
+
+    private func backbone(in plan: PrecisionPlan) async throws -> Backbone {
+        try await threads.run { [bundle] _ in try bundle.backbone.computing(in: plan) }
+    }
+
+    /// Reads a sample in parts, on all threads.
+    private func map<Answer: Sendable>(
+        _ sample: TextSample, doing: String,
+        _ body:
+            @escaping @Sendable (
+                [AnnotationRequest], inout AnnotatorWorkspace, _ isCancelled: () -> Bool
+            ) throws -> [Answer]
+    ) async throws -> [Answer] {
+        report(Progress(doing: doing, textsRead: textsRead.value))
         let parts = stride(from: 0, to: sample.texts.count, by: Self.textsAtOnce).map {
             Array(sample.texts[$0..<min($0 + Self.textsAtOnce, sample.texts.count)])
         }
         let isCancelled = Flag()
-        let results = try await withTaskCancellationHandler {
+        let answers = try await withTaskCancellationHandler {
             try await threads.map(parts) { [textsRead, report] part, workspace in
-                let results = annotator.annotate(
-                    part.map(AnnotationRequest.init(text:)), workspace: &workspace,
-                    isCancelled: { isCancelled.value })
+                let answers = try body(
+                    part.map(AnnotationRequest.init(text:)), &workspace, { isCancelled.value })
                 report(Progress(doing: doing, textsRead: textsRead.add(part.count)))
-                return results
+                return answers
             }
         } onCancel: {
             isCancelled.set()
         }
         try Task.checkCancellation()
-        return results.flatMap { $0 }
+        return answers.flatMap { $0 }
     }
 
     private static let textsAtOnce = 8
