@@ -53,16 +53,13 @@ package struct ClassificationHead: Sendable, Equatable {
     }
 
     /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.
-    private func logits(of embedding: ArraySlice<Float>) -> [Double] {
-        precondition(embedding.count == weights.columns, "\(embedding.count) values for \(weights.columns)")
-        return bias.indices.map { label in
-            zip(weights.row(label), embedding).reduce(Double(bias[label])) { $0 + Double($1.0) * Double($1.1) }
-        }
+    private func logits(of embedding: ArraySlice<Float>) -> [Float] {
+        headProducts(of: embedding, weights: weights, bias: bias)
     }
 
-    private func softmax(_ logits: [Double]) -> [Float] {
+    private func softmax(_ logits: [Float]) -> [Float] {
         let largest = logits.max() ?? 0
-        let powers = logits.map { exp(($0 - largest) / Double(temperature)) }
+        let powers = logits.map { exp(Double($0 - largest) / Double(temperature)) }
         let sum = powers.reduce(0, +)
         return powers.map { Float($0 / sum) }
     }

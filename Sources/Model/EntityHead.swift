@@ -19,13 +19,10 @@ package struct EntityHead: Sendable, Equatable {
         self.bias = bias
     }
 
-    /// `[words, hidden]` → `[words, tags]`.
+    /// `[words, hidden]` → `[words, tags]`. A word's logits do not depend on the other words.
     package func logits(of hidden: Matrix) -> Matrix {
-        var result = Matrix(rows: hidden.rows, columns: bias.count)
-        for row in 0..<hidden.rows {
-            result.values.replaceSubrange(row * bias.count..<(row + 1) * bias.count, with: bias)
-        }
-        multiply(hidden, weights, transposeB: .yes, into: &result, beta: 1)
-        return result
+        var values: [Float] = []
+        appendHeadProducts(of: hidden, rows: 0..<hidden.rows, weights: weights, bias: bias, to: &values)
+        return Matrix(rows: hidden.rows, columns: bias.count, values: values)
     }
 }

@@ -162,4 +162,22 @@ struct HeadSetTests {
         }
         #expect(head.logits(of: Matrix(rows: 0, columns: 32)).rows == 0)
     }
+
+    @Test("a row's logits have the same bits whatever stands beside it", arguments: [1, 2, 3, 7, 64])
+    func invariance(rows: Int) throws {
+        let head = try #require(TestBundle.randomHeads(hidden: 33).entities.first)
+        var random = SeededGenerator(seed: 4)
+        let all = Matrix(
+            rows: 64, columns: 33, values: (0..<64 * 33).map { _ in Float.random(in: -2...2, using: &random) })
+        let few = Matrix(rows: rows, columns: 33, values: Array(all.values.suffix(rows * 33)))
+        #expect(head.logits(of: few).values == head.logits(of: all).values.suffix(few.rows * 7))
+    }
+
+    @Test("heads of no meaning fit a backbone and survive being stored")
+    func meaningless() throws {
+        let heads = try HeadSet.meaningless(hidden: 32)
+        #expect(heads.classification.map(\.bias.count) == [4])
+        #expect(heads.entities.map(\.bias.count) == [9])
+        #expect(try HeadSet(encoded: heads.encoded()) == heads)
+    }
 }
