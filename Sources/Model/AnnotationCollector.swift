@@ -1,64 +1,110 @@
 import Annotations
 import Tensors
 
-/// Turns what the reader delivers, segment by segment, into annotations, request by request.
+/// Turns what the reader delivers, distinct segment by distinct segment, into annotations, request by request.
 struct AnnotationCollector: SegmentVisitor {
     private struct Request {
         let text: String
         let segments: [Segment]
+        /// Segment by segment, which of the distinct ones is like it.
+        let places: [Int]
+    }
+
+    /// What the model says of a segment, wherever it stands.
+    private struct Finding {
+        let embedding: [Float]
+        let labels: [ScoredLabel]
+        /// Of each entity head, `[words, tags]`.
+        let logits: [[Float]]
+        let tokenCount: Int
+        let windowCount: Int
+        let isFinite: Bool
     }
 
     private let heads: HeadSet
+    /// Entity heads by the names of their tasks.
+    private let headOrder: [Int]
     private var requests: [Request] = []
     /// Of finished requests, in order.
     private(set) var results: [Result<DocumentAnnotation, Fault>] = []
 
-    // The request being read.
+    /// Of distinct segments that were read; nil again when no segment like them is left.
+    private var findings: [Finding?] = []
+    /// Of each distinct segment, how many requests' segments are like it and still to come.
+    private var awaiting: [Int] = []
+    /// Of the segment being read: `[words, tags]` of each entity head, row after row.
+    private var logits: [[Float]]
+
+    // The request being finished.
     private var segmentsDone: [SegmentAnnotation] = []
     private var candidates: [[EntityPlacer.Candidate]]
     private var tokenCount = 0
     private var windowCount = 0
     private var isFinite = true
-    /// Of the segment being read: `[words, tags]` of each entity head, row after row.
-    private var logits: [[Float]]
 
     init(heads: HeadSet) {
         self.heads = heads
+        headOrder = heads.entities.indices.sorted { heads.entities[$0].task.name < heads.entities[$1].task.name }
         candidates = heads.entities.map { _ in [] }
         logits = heads.entities.map { _ in [] }
     }
 
-    mutating func expect(_ request: AnnotationRequest, segments: [Segment]) {
-        requests.append(Request(text: request.text, segments: segments))
+    /// - Parameter places: segment by segment, which of the distinct segments, that the reader will deliver, is like it.
+    mutating func expect(_ request: AnnotationRequest, segments: [Segment], places: [Int]) {
+        requests.append(Request(text: request.text, segments: segments, places: places))
+        for place in places {
+            while awaiting.count <= place { awaiting.append(0) }
+            awaiting[place] += 1
+        }
     }
 
-    mutating func visit(words: Range<Int>, of segment: Int, states: Matrix) {
-        for (index, head) in heads.entities.enumerated() { logits[index] += head.logits(of: states).values }
+    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int]) {
+        for (index, head) in heads.entities.enumerated() {
+            appendHeadProducts(of: hidden, rows: rows, weights: head.weights, bias: head.bias, to: &logits[index])
+        }
     }
 
     mutating func finish(_ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int) {
-        let request = requests[results.count]
-        let segment = request.segments[segmentsDone.count]
-        isFinite = isFinite && embedding.allSatisfy(\.isFinite)
-        segmentsDone.append(
-            SegmentAnnotation(
-                start: segment.start.scalar, end: segment.end.scalar,
-                labels: heads.classification.map { $0.label(of: embedding[...]) }, embedding: embedding))
-        for index in heads.entities.indices { decode(head: index, over: segment.words) }
-        self.tokenCount += tokenCount
-        self.windowCount += windowCount
-        if segmentsDone.count == request.segments.count { finish(request) }
+        let isFinite = embedding.allSatisfy(\.isFinite) && logits.allSatisfy { $0.allSatisfy(\.isFinite) }
+        findings.append(
+            Finding(
+                embedding: embedding, labels: heads.classification.map { $0.label(of: embedding[...]) }, logits: logits,
+                tokenCount: tokenCount, windowCount: windowCount, isFinite: isFinite))
+        for index in logits.indices { logits[index] = [] }
+        while results.count < requests.count, add() {}
     }
 
-    private mutating func decode(head index: Int, over words: SegmentWords) {
+    /// Adds the next segment of the request being finished, if one like it has been read.
+    private mutating func add() -> Bool {
+        let request = requests[results.count]
+        let place = request.places[segmentsDone.count]
+        guard place < findings.count, let finding = findings[place] else { return false }
+        let segment = request.segments[segmentsDone.count]
+        awaiting[place] -= 1
+        if awaiting[place] == 0 { findings[place] = nil }
+        segmentsDone.append(
+            SegmentAnnotation(
+                start: segment.start.scalar, end: segment.end.scalar, labels: finding.labels,
+                embedding: finding.embedding))
+        isFinite = isFinite && finding.isFinite
+        if isFinite {
+            for index in heads.entities.indices { decode(head: index, finding.logits[index], over: segment.words) }
+        }
+        tokenCount += finding.tokenCount
+        windowCount += finding.windowCount
+        if segmentsDone.count == request.segments.count { finish(request) }
+        return true
+    }
+
+    private mutating func decode(head index: Int, _ logits: [Float], over words: SegmentWords) {
         let head = heads.entities[index]
-        let logits = Matrix(rows: words.count, columns: head.tagSet.count, values: self.logits[index])
-        self.logits[index].removeAll(keepingCapacity: true)
-        isFinite = isFinite && logits.values.allSatisfy(\.isFinite)
-        guard isFinite else { return }
-        let spans = EntityDecoder.decode(
-            logits: logits, wordIndices: words.indices.map(Int.init), wordCount: words.totalCount,
-            tagSet: head.tagSet)
+        let matrix = Matrix(rows: words.count, columns: head.tagSet.count, values: logits)
+        let spans =
+            words.count == words.totalCount
+            ? EntityDecoder.decode(logits: matrix, tagSet: head.tagSet)
+            : EntityDecoder.decode(
+                logits: matrix, wordIndices: words.indices.map(Int.init), wordCount: words.totalCount,
+                tagSet: head.tagSet)
         for span in spans {
             let start = words.span(ofWord: span.firstWord).start
             let end = words.span(ofWord: span.lastWord).end
@@ -70,8 +116,10 @@ struct AnnotationCollector: SegmentVisitor {
     private mutating func finish(_ request: Request) {
         if isFinite {
             let placer = EntityPlacer(text: request.text)
-            let entities = zip(heads.entities, candidates).sorted { $0.0.task.name < $1.0.task.name }
-                .flatMap { head, candidates in placer.entities(of: head.task, from: candidates) }
+            let entities = headOrder.flatMap { index in
+                candidates[index].isEmpty
+                    ? [] : placer.entities(of: heads.entities[index].task, from: candidates[index])
+            }
             results.append(
                 .success(
                     DocumentAnnotation(
@@ -81,7 +129,7 @@ struct AnnotationCollector: SegmentVisitor {
             results.append(.failure(.scoresNotFinite))
         }
         segmentsDone = []
-        candidates = heads.entities.map { _ in [] }
+        for index in candidates.indices { candidates[index].removeAll(keepingCapacity: true) }
         (tokenCount, windowCount, isFinite) = (0, 0, true)
     }
 }

@@ -14,7 +14,7 @@ package struct AnnotationProgress: Sendable, Equatable {
 ///
 /// Synchronous and without state of its own: called on a thread of its own, with that thread's workspace, by as many
 /// threads as there are. A text's result does not depend on the other texts of the call beyond fp32 rounding in BLAS
-/// (`Tolerance.batching`).
+/// (`Tolerance.batching`), and what stands in a call several times is computed once.
 package struct Annotator: Sendable {
     package let bundle: ModelBundle
     package let segmentation: Segmentation
@@ -67,17 +67,19 @@ package struct Annotator: Sendable {
         var results: [Result<DocumentAnnotation, Fault>] = []
         results.reserveCapacity(requests.count)
         var encodedTokens = 0
+        workspace.meter.begin()
         for round in Self.rounds(of: requests) {
+            let segments = requests[round].map { request in
+                Segment.segments(of: request, by: segmentation, tokenizer: bundle.backbone.tokenizer)
+            }
+            workspace.meter.lap(.tokenize)
             var collector = AnnotationCollector(heads: heads)
-            var segments: [Segment] = []
-            for request in requests[round] {
-                let own = Segment.segments(
-                    of: request, by: segmentation, tokenizer: bundle.backbone.tokenizer)
-                collector.expect(request, segments: own)
-                segments += own
+            var distinct = DistinctSegments()
+            for (request, segments) in zip(requests[round], segments) {
+                collector.expect(request, segments: segments, places: distinct.add(segments))
             }
             let isComplete = reader.read(
-                segments, wantsWords: !heads.entities.isEmpty, workspace: &workspace, visitor: &collector,
+                distinct.segments, wantsWords: !heads.entities.isEmpty, workspace: &workspace, visitor: &collector,
                 mayContinue: { !isCancelled() },
                 batchDone: { visitor, tokens in
                     encodedTokens += tokens

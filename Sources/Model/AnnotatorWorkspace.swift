@@ -1,3 +1,4 @@
+package import Annotations
 import Tensors
 
 /// Scratch memory of one worker thread, reused from call to call so that a warm worker allocates next to nothing. Holds
@@ -7,8 +8,11 @@ package struct AnnotatorWorkspace: Sendable {
     var batch = RaggedBatch()
     /// Ids of the window being put into the batch.
     var windowIDs: [Int32] = []
-    /// `[words, hidden]`: first-piece states of the words that one window owns.
-    var wordStates = Matrix(rows: 0, columns: 0)
+    /// Where the first pieces of the words that one window owns are in the batch.
+    var wordRows: [Int] = []
+    /// Where the thread's time goes.
+    package var meter: StageMeter
 
-    package init() {}
+    /// - Parameter now: a clock; without one no time is measured.
+    package init(now: (@Sendable () -> ContinuousClock.Instant)? = nil) { meter = StageMeter(now: now) }
 }

@@ -66,8 +66,8 @@ private struct FeatureCollector: SegmentVisitor {
         self.hidden = hidden
     }
 
-    mutating func visit(words: Range<Int>, of segment: Int, states: Matrix) {
-        self.states += states.values
+    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int]) {
+        for row in rows { states += hidden.row(row) }
         wordCount += words.count
     }
 

@@ -124,6 +124,8 @@ struct SegmentWords {
     private static func pieces(of tokens: TokenizedText) -> (first: [Int32], last: [Int32]) {
         var first: [Int32] = []
         var last: [Int32] = []
+        first.reserveCapacity(tokens.count)
+        last.reserveCapacity(tokens.count)
         var current: Int32 = -1
         for (token, place) in tokens.places.enumerated() where place.word >= 0 {
             if place.word != current {

@@ -4,9 +4,9 @@ import Tokenization
 
 /// Takes what the encoder says about segments, in order: each segment's words piece by piece, then its embedding.
 protocol SegmentVisitor {
-    /// The next words of a segment: `states` is `[words.count, hidden]`, the final hidden state of each word's first
-    /// piece in the window that owns it. `words` are positions among the segment's words that have tokens.
-    mutating func visit(words: Range<Int>, of segment: Int, states: Matrix)
+    /// The next words of a segment: word by word, `rows` says which row of `hidden` is the final hidden state of its
+    /// first piece in the window that owns it. `words` are positions among the segment's words that have tokens.
+    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int])
     /// All of a segment has been read. `tokenCount` counts what went through the encoder.
     mutating func finish(_ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int)
 }
@@ -56,9 +56,12 @@ struct WindowReader: Sendable {
             for window in plan(for: segment.tokens).windows { places.append((index, window)) }
         }
         var reading = Reading(space: backbone.space)
-        for batch in planner.batches(of: places.map(\.window.tokenCount)) {
+        let batches = planner.batches(of: places.map(\.window.tokenCount))
+        workspace.meter.lap(.plan)
+        for batch in batches {
             guard mayContinue() else { return false }
             encode(places[batch], of: segments, workspace: &workspace)
+            workspace.meter.lap(.encode)
             var row = 0
             for place in batch {
                 let (index, window) = places[place]
@@ -69,8 +72,9 @@ struct WindowReader: Sendable {
                 if wantsWords {
                     let words = reading.nextWords(of: segments[index].words, in: window)
                     if !words.isEmpty {
-                        gather(words, of: segments[index].words, in: window, at: row, workspace: &workspace)
-                        visitor.visit(words: words, of: index, states: workspace.wordStates)
+                        find(words, of: segments[index].words, in: window, at: row, rows: &workspace.wordRows)
+                        visitor.visit(
+                            words: words, of: index, hidden: workspace.encoder.hidden, rows: workspace.wordRows)
                     }
                 }
                 if isLast {
@@ -81,6 +85,7 @@ struct WindowReader: Sendable {
                 row += window.tokenCount
             }
             batchDone(visitor, row)
+            workspace.meter.lap(.decode)
         }
         return true
     }
@@ -105,18 +110,12 @@ struct WindowReader: Sendable {
         backbone.encoder.encode(workspace.batch, workspace: &workspace.encoder)
     }
 
-    /// Copies the first pieces' states of `words` into `workspace.wordStates`.
-    private func gather(
-        _ words: Range<Int>, of segment: SegmentWords, in window: WindowPlan.Window, at row: Int,
-        workspace: inout AnnotatorWorkspace
+    /// Where the first pieces of `words` are in a batch whose row `row` is the window's first.
+    private func find(
+        _ words: Range<Int>, of segment: SegmentWords, in window: WindowPlan.Window, at row: Int, rows: inout [Int]
     ) {
-        let hidden = backbone.configuration.hiddenSize
-        workspace.wordStates.reshape(rows: words.count, columns: hidden)
-        for (target, word) in words.enumerated() {
-            let source = row + window.row(ofToken: Int(segment.firstTokens[word]))
-            workspace.wordStates.values.replaceSubrange(
-                target * hidden..<(target + 1) * hidden, with: workspace.encoder.hidden.row(source))
-        }
+        rows.removeAll(keepingCapacity: true)
+        for word in words { rows.append(row + window.row(ofToken: Int(segment.firstTokens[word]))) }
     }
 }
 
