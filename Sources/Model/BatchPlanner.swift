@@ -26,18 +26,25 @@ package struct BatchPlanner: Sendable, Hashable {
         Double(length) + Double(length) * Double(length) / Double(attentionParity)
     }
 
-    /// Ranges over `lengths` that hold every index once, in order. Only a text that exceeds the budget by itself makes
-    /// a batch that does.
+    /// Ranges over `lengths` that hold every index once, in order, and have about the same work: a last batch of a few
+    /// tokens would cost more than it holds. Only a text that exceeds the budget by itself makes a batch that does.
     package func batches(of lengths: [Int]) -> [Range<Int>] {
+        let budget = Double(tokenBudget)
         var batches: [Range<Int>] = []
         var first = 0
         var filled = 0.0
+        var rest = lengths.reduce(0) { $0 + cost(ofLength: $1) }
+        /// What each of the batches to come should hold.
+        var share = rest / max(1, (rest / budget).rounded(.up))
         for (index, length) in lengths.enumerated() {
             let cost = cost(ofLength: length)
-            if index > first, filled + cost > Double(tokenBudget) {
+            // The share is passed by as much as it would otherwise be missed, on average.
+            if index > first, filled + cost > budget || filled + cost / 2 > share {
                 batches.append(first..<index)
                 first = index
+                rest -= filled
                 filled = 0
+                share = rest / max(1, (rest / budget).rounded(.up))
             }
             filled += cost
         }

@@ -23,11 +23,18 @@ struct BatchPlannerTests {
             let cost = batch.map { planner.cost(ofLength: lengths[$0]) }.reduce(0, +)
             #expect(batch.count == 1 || cost <= Double(planner.tokenBudget))
         }
-        // Greedy: the first text of a batch had no room in the batch before.
-        for (previous, next) in zip(batches, batches.dropFirst()) {
-            let cost = previous.map { planner.cost(ofLength: lengths[$0]) }.reduce(0, +)
-            #expect(cost + planner.cost(ofLength: lengths[next.lowerBound]) > Double(planner.tokenBudget))
-        }
+    }
+
+    @Test(
+        "batches of texts of one length are as few as can be and differ by one text",
+        arguments: [1, 7, 8, 9, 100, 1001])
+    func even(count: Int) {
+        let planner = BatchPlanner(tokenBudget: 1024, hidden: 384, intermediate: 1536)
+        let sizes = planner.batches(of: [Int](repeating: 120, count: count)).map(\.count)
+        let most = Int(1024 / planner.cost(ofLength: 120))
+        #expect(sizes.reduce(0, +) == count)
+        #expect(sizes.count == (count + most - 1) / most)
+        #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1)
     }
 
     @Test("attention makes long texts cost more than their tokens")
@@ -35,8 +42,10 @@ struct BatchPlannerTests {
         let planner = BatchPlanner(tokenBudget: 2048, hidden: 384, intermediate: 1536)
         #expect(planner.attentionParity == 2304)
         #expect(planner.cost(ofLength: 2304) == 2 * 2304)
-        // Sixteen texts of 128 tokens would fill the budget by tokens; their attention leaves room for fifteen.
-        #expect(planner.batches(of: [Int](repeating: 128, count: 16)) == [0..<15, 15..<16])
+        // Sixteen texts of 128 tokens would fill the budget by tokens; their attention leaves room for fifteen, so
+        // they become two batches.
+        #expect(planner.batches(of: [Int](repeating: 128, count: 15)) == [0..<15])
+        #expect(planner.batches(of: [Int](repeating: 128, count: 16)) == [0..<8, 8..<16])
     }
 
     @Test("a budget of nothing still reads one text at a time")
