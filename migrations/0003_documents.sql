@@ -109,7 +109,8 @@ CREATE TABLE glossator.daemons (
     beat_at timestamptz NOT NULL DEFAULT now(),
     stopped_at timestamptz,
     state text NOT NULL DEFAULT 'starting',
-    models bigint[] NOT NULL DEFAULT '{}'
+    models bigint[] NOT NULL DEFAULT '{}',
+    stages jsonb NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 COMMENT ON TABLE glossator.daemons IS
@@ -123,6 +124,8 @@ COMMENT ON COLUMN glossator.daemons.beat_at IS 'Last sign of life. Not indexed, 
 COMMENT ON COLUMN glossator.daemons.stopped_at IS 'When it said goodbye; null while it runs or when it died.';
 COMMENT ON COLUMN glossator.daemons.state IS 'What it said of itself with its last beat: working, idle, or why it pauses.';
 COMMENT ON COLUMN glossator.daemons.models IS 'Models that it has in memory.';
+COMMENT ON COLUMN glossator.daemons.stages IS
+    'How busy it was in the minute before its last beat: tokenize, plan, encode, decode and idle are shares of its compute threads'' time, claim and write of one connection''s. Empty before the first beat.';
 
 CREATE SEQUENCE glossator.lease_numbers;
 COMMENT ON SEQUENCE glossator.lease_numbers IS

@@ -3022,7 +3022,8 @@ CREATE TABLE glossator.daemons (
     beat_at timestamp with time zone DEFAULT now() NOT NULL,
     stopped_at timestamp with time zone,
     state text DEFAULT 'starting'::text NOT NULL,
-    models bigint[] DEFAULT '{}'::bigint[] NOT NULL
+    models bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    stages jsonb DEFAULT '{}'::jsonb NOT NULL
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200');
 
@@ -3085,6 +3086,12 @@ COMMENT ON COLUMN glossator.daemons.state IS 'What it said of itself with its la
 --
 
 COMMENT ON COLUMN glossator.daemons.models IS 'Models that it has in memory.';
+
+--
+-- Name: COLUMN daemons.stages; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.daemons.stages IS 'How busy it was in the minute before its last beat: tokenize, plan, encode, decode and idle are shares of its compute threads'' time, claim and write of one connection''s. Empty before the first beat.';
 
 --
 -- Name: daemons_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -

@@ -9,13 +9,14 @@ extension Queue {
     static let beat = Statement(
         "daemon_beat",
         """
-        UPDATE glossator.daemons SET beat_at = now(), state = $2::text, models = $3::bigint[] WHERE id = $1::bigint
+        UPDATE glossator.daemons SET beat_at = now(), state = $2::text, models = $3::bigint[], stages = $4::jsonb
+        WHERE id = $1::bigint
         """)
 
     static let stop = Statement(
         "daemon_stop",
         """
-        UPDATE glossator.daemons SET beat_at = now(), stopped_at = now(), state = 'stopped', models = '{}'
+        UPDATE glossator.daemons SET beat_at = now(), stopped_at = now(), state = 'stopped', models = '{}', stages = '{}'
         WHERE id = $1::bigint
         """)
 

@@ -22,17 +22,22 @@ package struct Queue: Sendable {
         package var state: String
         /// Models that it has in memory.
         package var models: [Int64]
+        /// How busy its stages were in the last minute.
+        package var stages: StageShares
 
-        package init(state: String, models: [Int64] = []) {
+        package init(state: String, models: [Int64] = [], stages: StageShares = StageShares()) {
             self.state = state
             self.models = models
+            self.stages = stages
         }
     }
 
     /// A sign of life. A daemon that is silent for `Queue.silence` loses what it holds. On a connection and a thread of
     /// the daemon's own, so that nothing delays it. Throws `daemon-unknown` when its row is gone.
     package static func beat(daemon: Int64, _ condition: Condition, on session: Session) throws(Fault) {
-        let values: [SQLValue] = [.int8(daemon), .text(condition.state), .int8s(condition.models)]
+        let values: [SQLValue] = [
+            .int8(daemon), .text(condition.state), .int8s(condition.models), .jsonb(try JSON.text(condition.stages)),
+        ]
         guard try session.query(Self.beat, values).affected == 1 else {
             throw Fault(
                 .database, "daemon-unknown", "daemon \(daemon) is not in glossator.daemons any more",

@@ -80,6 +80,8 @@ package struct StatusReader: Sendable {
         package let leased: Int
         /// What it said of itself with its last beat.
         package let state: String
+        /// How busy its stages were in the minute before its last beat; nil before the first.
+        package let stages: StageShares?
         package var isAlive: Bool { silentFor < Queue.silence }
     }
 
@@ -89,7 +91,9 @@ package struct StatusReader: Sendable {
             Daemon(
                 id: try row.int64(0), host: try row.text(1), pid: try row.int(2), version: try row.text(3),
                 startedAt: try row.date(4), silentFor: .milliseconds(Int64(try row.double(5) * 1000)),
-                leased: try row.int(6), state: try row.text(7))
+                leased: try row.int(6), state: try row.text(7),
+                // Another version's daemon may say something else.
+                stages: try? JSON.value(of: try row.text(8)))
         }
     }
 
@@ -141,7 +145,7 @@ package struct StatusReader: Sendable {
         """
         SELECT d.id, d.host, d.pid, d.version, d.started_at,
             greatest(0, extract(epoch FROM now() - d.beat_at))::double precision,
-            (SELECT count(*) FROM glossator.spool s WHERE s.lease IS NOT NULL AND s.daemon_id = d.id), d.state
+            (SELECT count(*) FROM glossator.spool s WHERE s.lease IS NOT NULL AND s.daemon_id = d.id), d.state, d.stages::text
         FROM glossator.daemons d WHERE d.stopped_at IS NULL AND d.beat_at > now() - interval '1 day' ORDER BY d.id DESC
         """)
 

@@ -199,4 +199,18 @@ import Testing
                 FROM glossator.queue_health
                 """) == "1|1|0|1|0|{first}|{working}|t|t|t")
     }
+
+    @Test func daemonsSayHowBusyTheirStagesAre() async throws {
+        let (database, daemon) = try await ready()
+        let status = StatusReader(connection: database.connection)
+        #expect(try await status.daemons().map(\.stages) == [nil])
+        var stages = StageShares()
+        (stages.encode, stages.idle, stages.claim) = (0.875, 0.125, 0.5)
+        try await database.queue.beat(daemon: daemon, Queue.Condition(state: "working", stages: stages))
+        #expect(try await status.daemons().map(\.stages) == [stages])
+        #expect(try database.psql("SELECT stages ->> 'encode' FROM glossator.daemons") == "0.875")
+        // What another version says is not understood, and is no reason to show nothing.
+        try database.psql("UPDATE glossator.daemons SET stages = '{\"cook\": 1}'")
+        #expect(try await status.daemons().map(\.stages) == [nil])
+    }
 }

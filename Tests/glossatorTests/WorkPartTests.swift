@@ -24,6 +24,23 @@ struct WorkPartTests {
         #expect(parts == [[2], [3, 1]])
     }
 
+    @Test("short documents fill batches; few of them are shared out all the same")
+    func fullBatches() {
+        let claim = (1...256).map { document($0, bytes: 90) }
+        let sizes = WorkPart.split(claim, among: 2).map { $0.documents.count * 90 }
+        #expect(sizes.dropLast().allSatisfy { (4096..<8192).contains($0) })
+        #expect(WorkPart.split(Array(claim.prefix(60)), among: 2).map(\.documents.count) == [30, 30])
+        #expect(WorkPart.split(Array(claim.prefix(20)), among: 2).count == 1)
+    }
+
+    @Test("short documents beside a very long one are shared out as if they were alone")
+    func besideLong() {
+        let claim = [document(0, bytes: 5_000_000)] + (1...1000).map { document($0, bytes: 100) }
+        let parts = WorkPart.split(claim, among: 4)
+        #expect(parts[0].documents.count == 1)
+        #expect(parts.count > 6)
+    }
+
     @Test("empty claims, empty bodies and no threads make no part too many")
     func edges() {
         #expect(WorkPart.split([], among: 4).isEmpty)

@@ -50,8 +50,9 @@ struct StatusPage {
         guard !progress.isEmpty else {
             return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
         }
-        return [collectionsTable, rate, batchesTable, daemonsTable, failuresTable].filter { !$0.isEmpty }.joined(
-            separator: "\n\n")
+        return [collectionsTable, rate, batchesTable, daemonsTable, stagesTable, failuresTable].filter { !$0.isEmpty }
+            .joined(
+                separator: "\n\n")
     }
 
     private var collectionsTable: String {
@@ -111,6 +112,16 @@ struct StatusPage {
         }
         return Terminal.table(["daemon", "host", "pid", "version", "state", "holds"], rows, indent: "")
     }
+
+    private var stagesTable: String {
+        let busy = daemons.filter(\.isAlive).compactMap { daemon in daemon.stages.map { (daemon.id, $0.named) } }
+        guard let first = busy.first else { return "" }
+        let rows = busy.map { [String($0)] + $1.map { Self.percent($0.share) } }
+        return "last minute, % of the compute threads' time (claim, write: of a connection's):\n"
+            + Terminal.table(["daemon"] + first.1.map(\.name), rows, indent: "")
+    }
+
+    private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
 
     private var failuresTable: String {
         guard !failures.isEmpty else { return "" }

@@ -13,6 +13,13 @@ final class ComputeThreads<State>: Sendable {
         var waiting: [Work] = []
         var next = 0
         var isClosed = false
+        /// Told when fewer pieces of work are waiting than there are threads.
+        var awaitingRoom: [CheckedContinuation<Void, Never>] = []
+        let threads: Int
+
+        init(threads: Int) { self.threads = threads }
+
+        private var hasRoom: Bool { waiting.count - next < threads }
 
         func push(_ work: @escaping Work) {
             condition.withLock {
@@ -35,7 +42,19 @@ final class ComputeThreads<State>: Sendable {
                 waiting.removeAll(keepingCapacity: true)
                 next = 0
             }
+            if hasRoom {
+                for waiter in awaitingRoom { waiter.resume() }
+                awaitingRoom.removeAll()
+            }
             return work
+        }
+
+        func wait(_ continuation: CheckedContinuation<Void, Never>) {
+            let isOver = condition.withLock {
+                if !hasRoom { awaitingRoom.append(continuation) }
+                return hasRoom
+            }
+            if isOver { continuation.resume() }
         }
 
         func close() {
@@ -47,10 +66,11 @@ final class ComputeThreads<State>: Sendable {
     }
 
     let count: Int
-    private let shared = Shared()
+    private let shared: Shared
 
     init(count: Int, makeState: @escaping @Sendable () -> State) {
         self.count = max(1, count)
+        shared = Shared(threads: self.count)
         for index in 0..<self.count {
             let shared = shared
             let thread = Thread {
@@ -64,6 +84,9 @@ final class ComputeThreads<State>: Sendable {
     }
 
     deinit { shared.close() }
+
+    /// Returns when fewer pieces of work wait for a thread than there are threads.
+    func waitForRoom() async { await withCheckedContinuation { shared.wait($0) } }
 
     /// Runs `body` on the next free thread.
     func run<Result: Sendable>(_ body: @escaping @Sendable (inout State) throws -> Result) async throws -> Result {

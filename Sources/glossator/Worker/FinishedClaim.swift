@@ -55,6 +55,13 @@ struct FinishedClaim: Sendable {
     }
 }
 
+extension StageShares {
+    /// In percent.
+    var metadata: Logger.Metadata {
+        Dictionary(uniqueKeysWithValues: named.map { ($0.name, "\(Int(($0.share * 100).rounded())) %") })
+    }
+}
+
 /// What a daemon has done since it started.
 struct WorkTally: Sendable, Equatable {
     /// Documents whose results were written, those that were copied included.

@@ -44,6 +44,8 @@ struct Worker: Service {
     /// Reads in the place of the models.
     var reader: (any TextReader)?
     private let watch = DaemonWatch()
+    /// Where the time goes.
+    let board: StageBoard
 
     init(
         options: Options, database: ConnectionSettings, shelf: ModelShelf, logger: Logger,
@@ -54,6 +56,7 @@ struct Worker: Service {
         self.shelf = shelf
         self.logger = logger
         self.reader = reader
+        board = StageBoard(threads: options.threads)
     }
 
     func run() async throws {
@@ -91,14 +94,16 @@ struct Worker: Service {
             self.reader
             ?? ModelReader(
                 loader: ModelLoader(registry: ModelRegistry(connection: connections.loading), shelf: shelf),
-                threads: options.threads, precision: options.precision, logger: logger)
+                board: board, precision: options.precision, logger: logger)
         let housekeeping = Housekeeping(connection: connections.keeping)
         return try await withThrowingTaskGroup(of: WorkTally?.self) { group in
-            group.addTask { [watch] in
+            group.addTask { [watch, board] in
                 try await Heartbeat(
                     daemon: daemon, database: database, interval: options.beat,
                     maximumAttempts: options.retries.maximumAttempts, logger: logger,
-                    condition: { Queue.Condition(state: watch.summary, models: reader.models) },
+                    condition: {
+                        Queue.Condition(state: watch.summary, models: reader.models, stages: board.recentShares())
+                    },
                     returned: { watch.databaseReturned() }
                 ).run()
                 return nil
@@ -163,6 +168,7 @@ struct Worker: Service {
                             avoiding: avoided, isEmptyHanded: isEmptyHanded)
                     }
                 }
+                board.add(.now - began, in: .claim)
                 watch.setIdle(documents.isEmpty && held.isEmpty)
                 if !documents.isEmpty {
                     claimed(ContinuousClock.now - began)
@@ -228,13 +234,16 @@ struct Worker: Service {
     ) async throws {
         let recent = SharedResults()
         let clock = BusyClock()
+        // A claim of one long text has one thread's work, and the others take the next claims'. Each thread may have such
+        // a text; one claim more, so that those that are left have work while the last one is handed over.
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             for await documents in claims {
-                if running == Self.claimsAtOnce {
+                if running > options.threads {
                     try await group.next()
                     running -= 1
                 }
+                await reader.waitForRoom()
                 running += 1
                 group.addTask {
                     let claim = try await read(documents, with: reader, grace: grace, recent: recent, clock)
@@ -244,9 +253,6 @@ struct Worker: Service {
             try await group.waitForAll()
         }
     }
-
-    /// A claim of one long text has one thread's work: the others take the next claim's.
-    private static let claimsAtOnce = 2
 
     private func read(
         _ documents: [ClaimedDocument], with reader: any TextReader, grace: ShutdownGrace,
@@ -278,9 +284,12 @@ struct Worker: Service {
         var lastReport = ContinuousClock.now
         var lastFinishing = ContinuousClock.now
         var reported = WorkTally()
+        var reportedTimes = StageTimes()
         for await claim in finished {
             let before = tally
+            let began = ContinuousClock.now
             let outside = try await writer.write(claim, tally: &tally)
+            board.add(.now - began, in: .write)
             held.release(claim.documents)
             tally.count(claim)
             Self.measure(claim, written: tally.written - before.written, failed: tally.failed - before.failed)
@@ -295,9 +304,13 @@ struct Worker: Service {
                 lastFinishing = .now
             }
             if ContinuousClock.now - lastReport > .seconds(60) {
-                let elapsed = (ContinuousClock.now - lastReport) / .seconds(1)
-                logger.info("progress", metadata: tally.metadata(since: reported, seconds: elapsed))
-                (lastReport, reported) = (.now, tally)
+                let (elapsed, times) = (ContinuousClock.now - lastReport, board.total)
+                let shares = StageShares(of: times - reportedTimes, in: elapsed, threads: options.threads)
+                logger.info(
+                    "progress",
+                    metadata: tally.metadata(since: reported, seconds: elapsed / .seconds(1))
+                        .merging(shares.metadata) { $1 })
+                (lastReport, reported, reportedTimes) = (.now, tally, times)
             }
         }
         // Others will do it if this one cannot.
