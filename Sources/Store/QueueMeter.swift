@@ -1,7 +1,7 @@
 package import Annotations
 
-/// What `glossator bench queue` needs of a database: something to do, and what doing it cost the server. Only ever used
-/// on a database made for it.
+/// What `glossator bench queue` and `bench pipeline` need of a database: something to do, and what doing it cost the server.
+/// Only ever used on a database made for it.
 package struct QueueMeter: Sendable {
     package let connection: Connection
 
@@ -10,18 +10,39 @@ package struct QueueMeter: Sendable {
     /// Empties the schema's documents and the dead rows of earlier runs, and puts `count` new documents of about 200
     /// bytes, no two alike, into the collection `bench`.
     package func fill(_ count: Int) async throws(Fault) {
+        try await empty()
         try await connection.run { (session) throws(Fault) in
-            try session.execute("TRUNCATE glossator.documents CASCADE", named: "bench-empty", isPatient: true)
-            try session.execute("SELECT glossator.recount()", named: "bench-recount", isPatient: true)
             try session.execute(
                 """
                 INSERT INTO glossator.documents (collection, external_id, body)
                 SELECT 'bench', 'd' || n, 'document ' || n || repeat(' of a length that is common for mails', 5)
                 FROM generate_series(1, \(count)) n
                 """, named: "bench-fill", isPatient: true)
+        }
+        try await tidy()
+    }
+
+    /// Forgets all documents.
+    package func empty() async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            try session.execute("TRUNCATE glossator.documents CASCADE", named: "bench-empty", isPatient: true)
+            try session.execute("SELECT glossator.recount()", named: "bench-recount", isPatient: true)
+        }
+    }
+
+    /// What the server would otherwise do meanwhile.
+    package func tidy() async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
             try session.execute(
                 "VACUUM (ANALYZE) glossator.spool, glossator.documents", named: "bench-vacuum", isPatient: true)
             try session.execute("CHECKPOINT", named: "bench-checkpoint", isPatient: true)
+        }
+    }
+
+    /// Keeps daemons from the collection `bench`, or lets them have it.
+    package func setPaused(_ isPaused: Bool) async throws(Fault) {
+        _ = try await connection.run { (session) throws(Fault) in
+            try session.query(isPaused ? Self.pause : Self.resume).count
         }
     }
 
@@ -63,6 +84,8 @@ package struct QueueMeter: Sendable {
         SELECT 'bench', gen_random_uuid() || repeat(' of a length that is common for mails', 5)
         FROM generate_series(1, $1::integer)
         """)
+    private static let pause = Statement("meter_pause", "SELECT glossator.pause('bench')")
+    private static let resume = Statement("meter_resume", "SELECT glossator.resume('bench')")
     private static let leftovers = Statement(
         "meter_leftovers",
         """
@@ -71,5 +94,5 @@ package struct QueueMeter: Sendable {
             pg_stat_get_dead_tuples('glossator.spool'::regclass), pg_total_relation_size('glossator.spool')
         """)
 
-    static let statements = [position, add, leftovers]
+    static let statements = [position, add, pause, resume, leftovers]
 }

@@ -7,7 +7,9 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure this machine.",
-        subcommands: [BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchQueueCommand.self])
+        subcommands: [
+            BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchPipelineCommand.self, BenchQueueCommand.self,
+        ])
 }
 
 struct BenchQueueCommand: AsyncParsableCommand {

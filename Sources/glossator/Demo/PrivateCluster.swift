@@ -16,6 +16,12 @@ struct PrivateCluster: Sendable {
     /// libpq keywords of the demo's database.
     var conninfo: String { "host=\(Self.quoted(socketDirectory)) user=postgres dbname=\(Self.databaseName)" }
 
+    /// The server's first process, while it runs.
+    var serverProcess: Int? {
+        let file = FileManager.default.contents(atPath: data + "/postmaster.pid")
+        return file.flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n").first.flatMap { Int($0) } }
+    }
+
     /// What a person types.
     var psqlCommand: String { "psql -h '\(socketDirectory)' -U postgres \(Self.databaseName)" }
 
