@@ -22,8 +22,8 @@ package struct ModelBundle: Sendable {
     /// Reads a backbone's directory, with the heads in its `glossator_heads.safetensors` if it has one.
     ///
     /// - Throws: the faults of `Backbone.load` and of `HeadSet.init(encoded:)`; `heads-misfit`.
-    package static func load(directory: String) throws(Fault) -> ModelBundle {
-        let backbone = try Backbone.load(directory: directory)
+    package static func load(directory: String, plan: PrecisionPlan = .fp32) throws(Fault) -> ModelBundle {
+        let backbone = try Backbone.load(directory: directory, plan: plan)
         let path = Self.path(of: HeadSet.fileName, in: directory)
         guard FileManager.default.fileExists(atPath: path) else {
             return try ModelBundle(backbone: backbone, heads: .none)

@@ -12,9 +12,11 @@ struct InferenceBench: Sendable {
     private let threads: AnnotatorThreads
 
     /// Loads everything; afterwards the first text can be read.
-    /// - Parameter batchTokens: as the setting `worker.batch-tokens`.
-    init(model directory: String, threads: Int, batchTokens: Int) throws(Fault) {
-        var bundle = try ModelBundle.load(directory: directory)
+    /// - Parameters:
+    ///   - plan: in which precision the encoder computes; nobody asks for a certificate here.
+    ///   - batchTokens: as the setting `worker.batch-tokens`.
+    init(model directory: String, plan: PrecisionPlan, threads: Int, batchTokens: Int) throws(Fault) {
+        var bundle = try ModelBundle.load(directory: directory, plan: plan)
         hasMadeUpHeads = bundle.heads.tasks.isEmpty
         if hasMadeUpHeads {
             let hidden = bundle.backbone.configuration.hiddenSize

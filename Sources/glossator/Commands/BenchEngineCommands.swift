@@ -57,6 +57,8 @@ struct BenchInferenceCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Threads that compute; 0: one a processor.")
     var threads: Int = 0
 
+    @OptionGroup var precision: FilterPrecision
+
     @Option(name: .long, help: "Word pieces that one thread encodes in one pass.")
     var batchTokens: Int = BatchPlanner.defaultTokenBudget
 
@@ -71,7 +73,8 @@ struct BenchInferenceCommand: AsyncParsableCommand {
         try BenchOptions.check(batchTokens, "--batch-tokens", 64...65_536)
         let loading = ContinuousClock.now
         let bench = try InferenceBench(
-            model: options.model, threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount,
+            model: options.model, plan: precision.precision,
+            threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount,
             batchTokens: batchTokens)
         let loaded = (ContinuousClock.now - loading) / .seconds(1)
         let ready = ProcessFacts.age
