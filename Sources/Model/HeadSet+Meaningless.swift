@@ -10,7 +10,7 @@ extension HeadSet {
         let topic = AnnotationTask(name: "topic", kind: .classification, labels: ["a", "b", "c", "d"])
         let names = AnnotationTask(name: "names", kind: .entities, labels: ["LOC", "MISC", "ORG", "PER"])
         // Without a bias for `O` every other word would be an entity, which no text is made of.
-        let outside: [Float] = [3.2]
+        let outside: [Float] = [4.5]
         return try HeadSet(
             tasks: [topic, names],
             classification: [

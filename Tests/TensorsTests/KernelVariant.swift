@@ -16,9 +16,12 @@ struct KernelVariant: Sendable, CustomTestStringConvertible {
 
     /// Runs `body` on this variant's table and on the naive twins' and hands back both results.
     func results<R>(_ body: (kernel_table) throws -> R) throws -> (fast: R, naive: R) {
-        let table = try #require(kernel_variant(index)).pointee
-        return (try body(table), try body(kernel_table_reference))
+        let table = try table()
+        let isNarrow = table.activations == ACTIVATIONS_NARROW
+        return (try body(table), try body(isNarrow ? kernel_table_reference_narrow : kernel_table_reference))
     }
+
+    func table() throws -> kernel_table { try #require(kernel_variant(index)).pointee }
 }
 
 /// Sizes around the 16 lanes of a vector, and some that encoders have.
