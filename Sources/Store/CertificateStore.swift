@@ -164,8 +164,13 @@ extension CertificateStore {
             SELECT d.id FROM glossator.documents d WHERE d.collection = $1::text ORDER BY d.external_id
             LIMIT CASE WHEN (SELECT count(*) FROM spread) < $2::integer THEN $2::integer ELSE 0 END
         )
-        SELECT left(d.body, $3::integer) FROM glossator.documents d
-        WHERE d.id IN (SELECT id FROM spread UNION SELECT id FROM first) ORDER BY d.id
+        SELECT picked.body
+        FROM (SELECT id FROM spread UNION SELECT id FROM first) AS ids
+        -- OFFSET 0: one look-up by key a document. Left to choose, the planner reads every document.
+        CROSS JOIN LATERAL (
+            SELECT left(d.body, $3::integer) AS body FROM glossator.documents d WHERE d.id = ids.id OFFSET 0
+        ) AS picked
+        ORDER BY ids.id
         """)
 
     static let statements = [ofModel, inForce, one, insert, replace, sample]

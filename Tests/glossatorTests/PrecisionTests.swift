@@ -81,6 +81,14 @@ struct PrecisionTests {
         let reason = try place.psql("SELECT reason FROM glossator.certificates WHERE NOT certified")
         #expect(reason.contains("cosine") && reason.contains("2 of 8 products"), "\(reason)")
         #expect(first.errors.contains("int8 is refused") && first.errors.contains("2 of 8 products"))
+        // A daemon that finds the certificates there says it as well.
+        try place.addDocuments(1, to: "mail2")
+        try place.psql("UPDATE glossator.certificates SET collection = 'mail2'")
+        try await place.succeed("model", "promote", "spoilt", "--collection", "mail2")
+        let second = try await place.succeed(
+            "run", "--drain", "--precision", "int8", "--set", "precision.cosine=0.9")
+        #expect(second.errors.contains("warning") && second.errors.contains("2 of 8 products"), "\(second)")
+        #expect(try place.count("annotations", "precision = 'bf16'") == 41)
     }
 
     @Test("model certify finds what int8 spoils, and keeps it in bf16; the daemon does the same")

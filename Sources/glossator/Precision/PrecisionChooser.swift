@@ -66,15 +66,19 @@ actor PrecisionChooser {
             decisions[use]?.end = .now + Self.tryAgain
             return known.plan
         }
+        var considered: [Certificate] = []
         for precision in options.choice.ladder {
             guard let certificate = certificates.first(where: { $0.precision == precision }) else {
                 open.insert(use)
                 requested.yield(use)
                 return .fp32
             }
-            if let plan = usable(certificate) { return decide(use, plan, because: certificate) }
+            considered.append(certificate)
+            if usable(certificate) != nil { break }
         }
-        return decide(use, .fp32, because: certificates.last)
+        let plan = considered.last.flatMap(usable) ?? .fp32
+        if decisions[use]?.plan != plan { for certificate in considered { say(certificate, about: use) } }
+        return decide(use, plan)
     }
 
     private func stored(for use: Use) async throws(Fault) -> [Certificate] {
@@ -88,12 +92,9 @@ actor PrecisionChooser {
     }
 
     @discardableResult
-    private func decide(_ use: Use, _ plan: PrecisionPlan, because certificate: Certificate?) -> PrecisionPlan {
+    private func decide(_ use: Use, _ plan: PrecisionPlan) -> PrecisionPlan {
         if decisions[use]?.plan != plan {
-            var metadata = use.metadata
-            metadata["plan"] = "\(plan)"
-            if let reason = certificate?.refusal { metadata["reason"] = "\(reason)" }
-            logger.info("precision", metadata: metadata)
+            logger.info("precision", metadata: use.metadata.merging(["plan": "\(plan)"]) { $1 })
         }
         decisions[use] = Decision(plan: plan, end: .now + Self.lookUpAgain)
         return plan
@@ -134,7 +135,6 @@ actor PrecisionChooser {
         let certification = try await Certification(
             of: bundle(use.modelID), segmentation: use.segmentation, on: sample, options: options,
             threads: AnnotatorThreads(count: 1) { AnnotatorWorkspace() }, report: { progress.show($0) })
-        var last: Certificate?
         for precision in options.choice.ladder {
             var certificate = known.first { $0.precision == precision }
             if certificate == nil {
@@ -142,14 +142,13 @@ actor PrecisionChooser {
                 certificate = try await store.store(made, modelID: use.modelID, collection: use.collection)
             }
             guard let certificate else { continue }
-            last = certificate
             say(certificate, about: use)
             if let plan = usable(certificate) {
-                decide(use, plan, because: certificate)
+                decide(use, plan)
                 return
             }
         }
-        decide(use, .fp32, because: last)
+        decide(use, .fp32)
     }
 
     private func say(_ certificate: Certificate, about use: Use) {
