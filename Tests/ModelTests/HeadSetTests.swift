@@ -174,8 +174,8 @@ struct HeadSetTests {
     }
 
     @Test("heads of no meaning fit a backbone and survive being stored")
-    func meaningless() throws {
-        let heads = try HeadSet.meaningless(hidden: 32)
+    func forMeasuring() throws {
+        let heads = try HeadSet.forMeasuring(hidden: 32)
         #expect(heads.classification.map(\.bias.count) == [4])
         #expect(heads.entities.map(\.bias.count) == [9])
         #expect(try HeadSet(encoded: heads.encoded()) == heads)

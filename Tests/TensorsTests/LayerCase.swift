@@ -89,7 +89,9 @@ final class GuardedMemory {
     deinit { start.deallocate() }
 
     var floats: UnsafeMutablePointer<Float> { start.assumingMemoryBound(to: Float.self) }
-    var isWhole: Bool { (bytes..<bytes + Self.guards).allSatisfy { start.load(fromByteOffset: $0, as: UInt8.self) == 0xFF } }
+    var isWhole: Bool {
+        (bytes..<bytes + Self.guards).allSatisfy { start.load(fromByteOffset: $0, as: UInt8.self) == 0xFF }
+    }
 }
 
 /// The bits of numbers: NaN equals itself, and -0 differs from 0.

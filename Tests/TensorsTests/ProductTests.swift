@@ -41,7 +41,8 @@ import Testing
         let whole = layer.run(kernel_table_reference, PRODUCT_FP32), integers = layer.run(table, PRODUCT_INT8)
         for place in whole.indices {
             let row = layer.x[place / layer.outputs * layer.inputs..<(place / layer.outputs + 1) * layer.inputs]
-            let column = layer.weights[place % layer.outputs * layer.inputs..<(place % layer.outputs + 1) * layer.inputs]
+            let output = place % layer.outputs
+            let column = layer.weights[output * layer.inputs..<(output + 1) * layer.inputs]
             let range = isNarrow ? max(row.max()!, 0) - min(row.min()!, 0) : row.map(abs).max()!
             let step = range / (isNarrow ? 255 : 32767), weightStep = column.map(abs).max()! / 127
             let bound = zip(row, column).reduce(Float(1e-4)) {

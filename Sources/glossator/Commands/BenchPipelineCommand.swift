@@ -121,6 +121,6 @@ extension ModelBundle {
     fileprivate func withMadeUpHeads() throws(Fault) -> ModelBundle {
         guard heads.classification.isEmpty, heads.entities.isEmpty else { return self }
         return try ModelBundle(
-            backbone: backbone, heads: .meaningless(hidden: backbone.configuration.hiddenSize))
+            backbone: backbone, heads: .forMeasuring(hidden: backbone.configuration.hiddenSize))
     }
 }
