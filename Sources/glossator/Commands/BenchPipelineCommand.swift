@@ -11,8 +11,8 @@ struct BenchPipelineCommand: AsyncParsableCommand {
         discussion: """
             Starts a private PostgreSQL (its own folder, no network) on this machine, whose processors it shares with the \
             daemon. The same texts go in turns through the daemon's threads alone and through a daemon, from the database \
-            to the database. A model without heads gets made-up ones: a classification task of four labels and an entity \
-            task of four types.
+            to the database, both in fp32. A model without heads gets made-up ones: a classification task of four labels \
+            and an entity task of four types.
 
               glossator bench pipeline --model DIR --texts texts.txt --documents 4000
             """)
@@ -69,7 +69,8 @@ struct BenchPipelineCommand: AsyncParsableCommand {
     ) async throws {
         var options = options
         options.database = cluster.conninfo
-        let settings = try await options.load()
+        // A daemon left to itself certifies a faster precision during the first run, and would be held against another.
+        let settings = try await options.load(and: [("worker.precision", "fp32", "bench pipeline")])
         let database = settings.connection(applicationName: "glossator bench")
         let connection = try await Connection.open(database)
         _ = try await Migrator(connection: connection).migrate()
