@@ -11,6 +11,17 @@
 #define NARROW 0
 #define int8_dot(acc, a, b)                                                                                            \
     ((acc) + __builtin_bit_cast(tile_ints, _mm256_madd_epi16(__builtin_bit_cast(__m256i, a), __builtin_bit_cast(__m256i, b))))
+// Both products before both sums: in turns, as the compiler orders them, a step takes 8.1 cycles on Zen 3 instead of 7.5
+// (additions take the two pipes that multiply), and the compiler spills a sum.
+#define row_dot(format, acc, b, group)                                                                                 \
+    do {                                                                                                               \
+        tile_ints product, a;                                                                                          \
+        (void)(format);                                                                                                \
+        __asm__("vpbroadcastd %[x], %[a]\n\tvpmaddwd %[b0], %[a], %[p]\n\tvpmaddwd %[b1], %[a], %[a]\n\t"                \
+                "vpaddd %[p], %[s0], %[s0]\n\tvpaddd %[a], %[s1], %[s1]"                                               \
+                : [s0] "+x"((acc)[0]), [s1] "+x"((acc)[1]), [p] "=&x"(product), [a] "=&x"(a)                           \
+                : [b0] "x"((b)[0]), [b1] "x"((b)[1]), [x] "m"(*(const int32_t(*))(group)));                            \
+    } while (0)
 #include "kernels_body.h"
 #pragma clang attribute pop
 #endif

@@ -7,6 +7,7 @@
 //     int8_dot       acc + the sum over one group of a * b: two int16 of each, or when NARROW four bytes, a without a sign
 //     bf16_dot       the same of two bfloat16 of each; the sums' bits are passed as integers. Only when NARROW
 //     bf16_round     LANES floats as bfloat16, nearest even. Only when NARROW
+//     row_dot        optional: int8_dot of a tile's row, where the compiler's order of instructions costs
 //
 // A product is taken in blocks of rows (they and their results stay in L2), of inputs (a panel's part stays in L1, or
 // comes from L2 in time where registers are wide), and panels of outputs. Sums over a block of inputs wait in `out` for
@@ -34,6 +35,17 @@ INLINE size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step *
 #define group_dot(format, acc, a, b) ((format) == PRODUCT_BF16 ? bf16_dot(acc, a, b) : int8_dot(acc, a, b))
 #else
 #define group_dot(format, acc, a, b) ((void)(format), int8_dot(acc, a, b))
+#endif
+
+// acc[v] += the group at `group` * b[v], for a row of a tile.
+#ifndef row_dot
+INLINE void row_dot(enum product_format format, tile_ints acc[TILE_VECTORS], const tile_ints b[TILE_VECTORS],
+                    const unsigned char *group) {
+    int32_t bits;
+    memcpy(&bits, group, sizeof bits);
+    tile_ints a = (tile_ints)(bits);
+    UNROLL for (int v = 0; v < TILE_VECTORS; v++) acc[v] = group_dot(format, acc[v], a, b[v]);
+}
 #endif
 
 INLINE tile_floats load_tile(const float *p) {
@@ -72,12 +84,7 @@ INLINE void tile_groups(enum product_format format, const void *const *rows, con
     for (size_t k = 0; k < steps; k++, weights += PANEL * sizeof(int32_t)) {
         tile_ints b[TILE_VECTORS];
         UNROLL for (int v = 0; v < TILE_VECTORS; v++) memcpy(&b[v], weights + (size_t)v * sizeof b[v], sizeof b[v]);
-        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
-            int32_t group;
-            memcpy(&group, row[r] + k * sizeof group, sizeof group);
-            tile_ints a = (tile_ints)(group);
-            UNROLL for (int v = 0; v < TILE_VECTORS; v++) acc[r][v] = group_dot(format, acc[r][v], a, b[v]);
-        }
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) row_dot(format, acc[r], b, row[r] + k * sizeof(int32_t));
     }
 }
 

@@ -14,7 +14,8 @@ package enum PrecisionChoice: String, Sendable, CaseIterable {
         switch self {
         case .fp32: []
         case .bf16: [.bf16]
-        case .int8, .auto: [.int8, .bf16]
+        case .int8: [.int8, .bf16]
+        case .auto: Backbone.gainsFromBFloat16 ? [.int8, .bf16] : [.int8]
         }
     }
 }
