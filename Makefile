@@ -39,9 +39,10 @@ encoder: packages ## Obtain the encoder all-MiniLM-L6-v2
 format: ## Format all Swift sources in place
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: packages build encoder ## Measure engine and tokenizer, beside others where GLOSSATOR_PEERS_* are set (Tests/Peers)
+bench: packages build encoder ## Measure engine, tokenizer and kernels, beside others where GLOSSATOR_PEERS_* are set (Tests/Peers)
 	@$(GLOSSATOR) bench inference --model $(ENCODER)
 	@$(GLOSSATOR) bench tokenizer --model $(ENCODER)
+	@$(GLOSSATOR) bench kernels
 	@if [ -n "$$GLOSSATOR_PEERS_SCRIPTS" ]; then python3 Tests/Peers/compare.py --binary $(GLOSSATOR) --tokenizer; fi
 
 bench-queue: packages build ## Measure the queue beside bare SQL, on a PostgreSQL of its own

@@ -7,22 +7,24 @@
 #define HIDE(vector) __asm__("" : "+v"(vector))
 #endif
 
-// Sums of a tile with nothing to load and nothing to store.
+// Sums of a tile with no panel to load and nothing to store.
 INLINE double multiply_registers(enum product_format format, size_t rounds) {
     int grouped = has_groups(format);
-    tile_ints acc[TILE_ROWS][TILE_VECTORS] = {0}, a = {0}, b = {0};
+    tile_ints acc[TILE_ROWS][TILE_VECTORS] = {0}, a = {0}, b[TILE_VECTORS] = {0};
+    const int32_t group = 0;
     for (size_t i = 0; i < rounds; i++)
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
-            UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
-                HIDE(a);
-                if (grouped) {
-                    acc[r][v] = group_dot(format, acc[r][v], a, b);
-                } else {
-                    tile_floats sum = __builtin_bit_cast(tile_floats, acc[r][v]);
-                    sum += __builtin_bit_cast(tile_floats, a) * __builtin_bit_cast(tile_floats, b);
-                    acc[r][v] = __builtin_bit_cast(tile_ints, sum);
-                }
+        UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+            UNROLL for (int v = 0; v < TILE_VECTORS; v++) HIDE(b[v]);
+            if (grouped) {
+                row_dot(format, acc[r], b, (const unsigned char *)&group);
+                continue;
             }
+            UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+                tile_floats sum = __builtin_bit_cast(tile_floats, acc[r][v]);
+                sum += __builtin_bit_cast(tile_floats, a) * __builtin_bit_cast(tile_floats, b[v]);
+                acc[r][v] = __builtin_bit_cast(tile_ints, sum);
+            }
+        }
     UNROLL for (int r = 0; r < TILE_ROWS; r++)
         UNROLL for (int v = 0; v < TILE_VECTORS; v++) HIDE(acc[r][v]);
     return 2.0 * (double)(rounds * TILE_ROWS * PANEL * group_of(format));

@@ -1,3 +1,4 @@
+package import Annotations
 internal import CKernels
 
 /// The compiled vector loops.
@@ -10,4 +11,10 @@ package enum Kernels {
     /// Whether this processor multiplies bfloat16 itself. Elsewhere bf16 halves the weights' memory and is a little slower
     /// than fp32: every block of rows widens them anew.
     package static var multipliesBFloat16: Bool { kernel_variant(0)?.pointee.activations == ACTIVATIONS_NARROW }
+
+    /// Multiplies and adds `rounds` tiles' worth of registers as a product of `precision` does, and nothing else: the most
+    /// that one thread can do. Returns how many operations these were; a multiplication and an addition are two.
+    package static func multiplyRegisters(_ precision: Precision, rounds: Int) -> Double {
+        kernel_peak(precision.format, rounds)
+    }
 }

@@ -119,7 +119,7 @@ package struct PackedLinear: Sendable {
 }
 
 extension Precision {
-    fileprivate var format: product_format {
+    var format: product_format {
         switch self {
         case .fp32: PRODUCT_FP32
         case .bf16: PRODUCT_BF16

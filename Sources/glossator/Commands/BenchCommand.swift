@@ -8,7 +8,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure this machine.",
         subcommands: [
-            BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchPipelineCommand.self, BenchQueueCommand.self,
+            BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchKernelsCommand.self,
+            BenchPipelineCommand.self, BenchQueueCommand.self,
         ])
 }
 
@@ -78,7 +79,7 @@ struct BenchQueueCommand: AsyncParsableCommand {
     }
 
     private func soak(_ bench: QueueBench) async throws {
-        let count = try Self.numbers(daemons, "--daemons", 1...64)[0]
+        let count = try BenchOptions.numbers(daemons, "--daemons", 1...64)[0]
         Terminal.show("second  documents/s  waiting  dead rows  spool kB  claim p99 ms")
         try await QueueSoak(bench: bench, daemons: count, rate: rate, duration: .seconds(60 * soakMinutes)).run {
             sample in
@@ -98,21 +99,8 @@ struct BenchQueueCommand: AsyncParsableCommand {
     }
 
     private func cells() throws(Fault) -> [QueueBench.Cell] {
-        let counts = try Self.numbers(daemons, "--daemons", 1...64)
-        let sizes = try Self.numbers(claims, "--claims", 1...10_000)
+        let counts = try BenchOptions.numbers(daemons, "--daemons", 1...64)
+        let sizes = try BenchOptions.numbers(claims, "--claims", 1...10_000)
         return counts.flatMap { count in sizes.map { QueueBench.Cell(daemons: count, claim: $0) } }
-    }
-
-    private static func numbers(
-        _ list: String, _ option: String, _ range: ClosedRange<Int>
-    ) throws(Fault) -> [Int] {
-        let numbers = list.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) ?? 0 }
-        guard !numbers.isEmpty, numbers.allSatisfy({ range.contains($0) }) else {
-            throw Fault(
-                .input, "bench-option",
-                "\(option) \(list) is no list of numbers from \(range.lowerBound) to \(range.upperBound)",
-                hint: "write them with commas: 1,4,16")
-        }
-        return numbers
     }
 }

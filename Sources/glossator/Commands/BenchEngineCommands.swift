@@ -34,6 +34,20 @@ struct BenchOptions: ParsableArguments {
             range.upperBound == .max ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
         throw Fault(.input, "bench-option", "\(option) \(value) is out of range", hint: "give \(allowed)")
     }
+
+    /// Reads a list of numbers, separated by commas.
+    static func numbers(
+        _ list: String, _ option: String, _ range: ClosedRange<Int>
+    ) throws(Fault) -> [Int] {
+        let numbers = list.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) ?? 0 }
+        guard !numbers.isEmpty, numbers.allSatisfy({ range.contains($0) }) else {
+            throw Fault(
+                .input, "bench-option",
+                "\(option) \(list) is no list of numbers from \(range.lowerBound) to \(range.upperBound)",
+                hint: "write them with commas: 1,4,16")
+        }
+        return numbers
+    }
 }
 
 extension BenchReport.Format: ExpressibleByArgument {}
