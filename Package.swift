@@ -39,6 +39,7 @@ var targets: [Target] = [
     .target(
         name: "TestSupport", dependencies: ["Annotations", "Tensors"], path: "Tests/TestSupport",
         swiftSettings: swift),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
     .testTarget(name: "AnnotationsTests", dependencies: ["Annotations"], swiftSettings: swift),
     .testTarget(
         name: "TokenizationTests", dependencies: ["Annotations", "Tokenization", "TestSupport"],
@@ -47,7 +48,8 @@ var targets: [Target] = [
         name: "TensorsTests", dependencies: ["Annotations", "Tensors", "CKernels", "TestSupport"],
         swiftSettings: swift),
     .testTarget(
-        name: "ModelTests", dependencies: ["Annotations", "Tokenization", "Tensors", "Model", "TestSupport"],
+        name: "ModelTests",
+        dependencies: ["Annotations", "Tokenization", "Tensors", "Model", "TestSupport", "CAllocations"],
         swiftSettings: swift),
     .testTarget(
         name: "TrainingTests",
