@@ -5,6 +5,7 @@ CREATE TABLE glossator.certificates (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model_id bigint NOT NULL REFERENCES glossator.models ON DELETE CASCADE,
     collection text REFERENCES glossator.collections ON DELETE CASCADE,
+    segmentation text NOT NULL CHECK (segmentation IN ('document', 'sentence')),
     precision text NOT NULL CHECK (precision IN ('bf16', 'int8')),
     kernels text NOT NULL CHECK (kernels <> ''),
     plan text NOT NULL CHECK (plan <> ''),
@@ -24,7 +25,7 @@ CREATE TABLE glossator.certificates (
     CONSTRAINT refused_for_a_reason CHECK (certified = (reason IS NULL))
 );
 CREATE UNIQUE INDEX certificates_one ON glossator.certificates (
-    model_id, coalesce(collection, ''), precision, kernels, minimum_cosine_p1, minimum_label_agreement,
+    model_id, coalesce(collection, ''), segmentation, precision, kernels, minimum_cosine_p1, minimum_label_agreement,
     minimum_entity_agreement);
 
 COMMENT ON TABLE glossator.certificates IS
@@ -32,6 +33,7 @@ COMMENT ON TABLE glossator.certificates IS
 COMMENT ON COLUMN glossator.certificates.id IS 'Order of making.';
 COMMENT ON COLUMN glossator.certificates.model_id IS 'The model.';
 COMMENT ON COLUMN glossator.certificates.collection IS 'Whose texts were read; null: those of a file, by hand. Daemons use a certificate for its collection only.';
+COMMENT ON COLUMN glossator.certificates.segmentation IS 'What was compared: whole documents, or their sentences.';
 COMMENT ON COLUMN glossator.certificates.precision IS 'What was compared with fp32: bf16 or int8.';
 COMMENT ON COLUMN glossator.certificates.kernels IS 'Family of kernels that computed it: another processor may round in another way, and needs a certificate of its own.';
 COMMENT ON COLUMN glossator.certificates.plan IS 'The precision of every product: int8, or int8 3.down=bf16 where one product of layer 3 stays in bf16 because int8 would spoil the answers.';

@@ -2793,6 +2793,7 @@ CREATE TABLE glossator.certificates (
     id bigint NOT NULL,
     model_id bigint NOT NULL,
     collection text,
+    segmentation text NOT NULL,
     "precision" text NOT NULL,
     kernels text NOT NULL,
     plan text NOT NULL,
@@ -2813,6 +2814,7 @@ CREATE TABLE glossator.certificates (
     CONSTRAINT certificates_plan_check CHECK ((plan <> ''::text)),
     CONSTRAINT certificates_precision_check CHECK (("precision" = ANY (ARRAY['bf16'::text, 'int8'::text]))),
     CONSTRAINT certificates_seconds_check CHECK ((seconds >= (0)::double precision)),
+    CONSTRAINT certificates_segmentation_check CHECK ((segmentation = ANY (ARRAY['document'::text, 'sentence'::text]))),
     CONSTRAINT certificates_segments_check CHECK ((segments > 0)),
     CONSTRAINT certificates_texts_check CHECK ((texts > 0)),
     CONSTRAINT refused_for_a_reason CHECK ((certified = (reason IS NULL)))
@@ -2841,6 +2843,12 @@ COMMENT ON COLUMN glossator.certificates.model_id IS 'The model.';
 --
 
 COMMENT ON COLUMN glossator.certificates.collection IS 'Whose texts were read; null: those of a file, by hand. Daemons use a certificate for its collection only.';
+
+--
+-- Name: COLUMN certificates.segmentation; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.certificates.segmentation IS 'What was compared: whole documents, or their sentences.';
 
 --
 -- Name: COLUMN certificates."precision"; Type: COMMENT; Schema: glossator; Owner: -
@@ -4937,7 +4945,7 @@ CREATE INDEX batches_unfinished ON glossator.batches USING btree (id) WHERE (fin
 -- Name: certificates_one; Type: INDEX; Schema: glossator; Owner: -
 --
 
-CREATE UNIQUE INDEX certificates_one ON glossator.certificates USING btree (model_id, COALESCE(collection, ''::text), "precision", kernels, minimum_cosine_p1, minimum_label_agreement, minimum_entity_agreement);
+CREATE UNIQUE INDEX certificates_one ON glossator.certificates USING btree (model_id, COALESCE(collection, ''::text), segmentation, "precision", kernels, minimum_cosine_p1, minimum_label_agreement, minimum_entity_agreement);
 
 --
 -- Name: INDEX certificates_one; Type: COMMENT; Schema: glossator; Owner: -

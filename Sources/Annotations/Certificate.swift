@@ -50,8 +50,8 @@ package struct AgreementThresholds: Sendable, Hashable {
         return shortfalls.isEmpty ? nil : shortfalls.joined(separator: ", ")
     }
 
-    /// Downwards to four decimals: 0.99496 must not look like 0.995.
-    private static func shown(_ value: Double) -> String {
+    /// A figure downwards to four decimals: 0.99496 must not look like 0.995.
+    package static func shown(_ value: Double) -> String {
         guard value.isFinite else { return "\(value)" }
         // A hair more, so that 0.995 itself stays what it is.
         return "\((value * 10_000 + 1e-6).rounded(.down) / 10_000)"
@@ -62,6 +62,8 @@ package struct AgreementThresholds: Sendable, Hashable {
 ///
 /// It holds for the family of kernels that computed it: on another processor the same plan rounds in another way.
 package struct Certificate: Sendable, Hashable {
+    /// What was compared: whole documents, or their sentences.
+    package let segmentation: Segmentation
     package let precision: Precision
     /// `Kernels.familyName` of the machine that made it.
     package let kernels: String
@@ -79,9 +81,10 @@ package struct Certificate: Sendable, Hashable {
     package var isCertified: Bool { refusal == nil }
 
     package init(
-        precision: Precision, kernels: String, plan: String, texts: Int, agreement: Agreement,
-        thresholds: AgreementThresholds, refusal: String?, seconds: Double
+        segmentation: Segmentation, precision: Precision, kernels: String, plan: String, texts: Int,
+        agreement: Agreement, thresholds: AgreementThresholds, refusal: String?, seconds: Double
     ) {
+        self.segmentation = segmentation
         self.precision = precision
         self.kernels = kernels
         self.plan = plan

@@ -60,18 +60,22 @@ static void pack_int8(const float *weights, size_t inputs, size_t outputs, void 
     for (size_t o = 0; o < outputs; o++) {
         const float *row = weights + o * inputs;
         int8_t *column = (int8_t *)data + output_place(PRODUCT_INT8, inputs, o);
-        float most = 0;
-        for (size_t k = 0; k < inputs; k++) most = fabsf(row[k]) > most ? fabsf(row[k]) : most;
-        float steps = most > 0x1p-100f ? 127.0f / most : 0;
+        float most = 0, bad = 0; // x - x is NaN where x is not finite
+        for (size_t k = 0; k < inputs; k++) {
+            most = fabsf(row[k]) > most ? fabsf(row[k]) : most;
+            bad += row[k] - row[k];
+        }
+        int finite = bad == 0;
+        float steps = finite && most > 0x1p-100f ? 127.0f / most : 0;
         double magnitudes = 0;
         int32_t sum = 0;
         for (size_t k = 0; k < inputs; k++) {
-            float q = nearbyintf(row[k] * steps);
+            float q = finite ? nearbyintf(row[k] * steps) : 0;
             magnitudes += fabsf(q);
             sum += (int32_t)q;
             column[weight_place(PRODUCT_INT8, k)] = (int8_t)q;
         }
-        layer.scales[o] = steps > 0 ? most / 127.0f : 0;
+        layer.scales[o] = !finite ? NAN : steps > 0 ? most / 127.0f : 0; // a broken weight shows, as in fp32
         if (NARROW) layer.sums[o] = sum;
         largest_sum = magnitudes > largest_sum ? magnitudes : largest_sum;
     }

@@ -13,8 +13,8 @@ package struct AnnotationProgress: Sendable, Equatable {
 /// classify, decode.
 ///
 /// Synchronous and without state of its own: called on a thread of its own, with that thread's workspace, by as many
-/// threads as there are. A text's result does not depend on the other texts of the call beyond fp32 rounding in BLAS
-/// (`Tolerance.batching`), and what stands in a call several times is computed once.
+/// threads as there are. A text's result does not depend on the other texts of the call, to the bit, and what stands in
+/// a call several times is computed once.
 package struct Annotator: Sendable {
     package let bundle: ModelBundle
     package let segmentation: Segmentation

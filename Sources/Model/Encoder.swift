@@ -40,9 +40,6 @@ package struct Encoder: Sendable {
         embedding.run(batch, positions: &workspace.positions, into: &workspace.hidden, sums: &none)
         for layer in layers { layer.run(batch, workspace: &workspace) }
     }
-
-    /// Bytes of the packed weights.
-    package var packedByteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
 }
 
 /// One post-LayerNorm transformer layer, `workspace.hidden` in and out:
@@ -69,10 +66,6 @@ private struct EncoderLayer: Sendable {
         output = pack(weights.output, .output)
         outputNorm = weights.outputNorm
         self.heads = heads
-    }
-
-    var byteCount: Int {
-        [queryKeyValue, attentionOutput, intermediate, output].reduce(0) { $0 + $1.byteCount }
     }
 
     func run(_ batch: RaggedBatch, workspace: inout EncoderWorkspace) {

@@ -62,9 +62,10 @@ extension PrecisionPlan: LosslessStringConvertible {
         var exceptions: [Place: Precision] = [:]
         for part in parts.dropFirst() {
             let sides = part.split(separator: "=")
+            guard sides.count == 2 else { return nil }
             let place = sides[0].split(separator: ".")
-            guard sides.count == 2, let kept = Precision(rawValue: String(sides[1])), place.count == 2,
-                let layer = Int(place[0]), layer >= 0, let product = Product(rawValue: String(place[1]))
+            guard let kept = Precision(rawValue: String(sides[1])), place.count == 2, let layer = Int(place[0]),
+                layer >= 0, let product = Product(rawValue: String(place[1]))
             else { return nil }
             exceptions[Place(layer: layer, product: product)] = kept
         }

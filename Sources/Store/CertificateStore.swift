@@ -23,10 +23,12 @@ package struct CertificateStore: Sendable {
     /// Those that hold for a collection on machines with these kernels, made with these thresholds: one a precision at
     /// most.
     package func certificates(
-        of modelID: Int64, for collection: String, kernels: String, thresholds: AgreementThresholds
+        of modelID: Int64, for collection: String, in segmentation: Segmentation, kernels: String,
+        thresholds: AgreementThresholds
     ) async throws(Fault) -> [Certificate] {
         let values: [SQLValue] =
-            [.int8(modelID), .text(collection), .text(kernels)] + Self.parameters(of: thresholds)
+            [.int8(modelID), .text(collection), .text(segmentation.rawValue), .text(kernels)]
+            + Self.parameters(of: thresholds)
         return try await connection.rows(of: Self.inForce, values) { (row) throws(Fault) in
             try Self.row(row).certificate
         }
@@ -42,8 +44,8 @@ package struct CertificateStore: Sendable {
         let agreement = certificate.agreement
         let key: [SQLValue] =
             [
-                .int8(modelID), .optional(collection), .text(certificate.precision.rawValue),
-                .text(certificate.kernels),
+                .int8(modelID), .optional(collection), .text(certificate.segmentation.rawValue),
+                .text(certificate.precision.rawValue), .text(certificate.kernels),
             ] + Self.parameters(of: certificate.thresholds)
         let values =
             key + [
@@ -79,11 +81,17 @@ package struct CertificateStore: Sendable {
                 .database, "precision-unknown", "a certificate is of a precision that this program does not know",
                 hint: "upgrade this program")
         }
+        guard let segmentation = Segmentation(rawValue: try row.text(17)) else {
+            throw Fault(
+                .database, "segmentation-unknown", "a certificate is of a segmentation that this program does not know",
+                hint: "upgrade this program")
+        }
         func optional(_ column: Int) throws(Fault) -> Double? { row.isNull(column) ? nil : try row.double(column) }
         return Row(
             modelID: try row.int64(0), collection: try row.optionalText(1),
             certificate: Certificate(
-                precision: precision, kernels: try row.text(3), plan: try row.text(4), texts: try row.int(5),
+                segmentation: segmentation, precision: precision, kernels: try row.text(3), plan: try row.text(4),
+                texts: try row.int(5),
                 agreement: Agreement(
                     segments: try row.int(6), cosineMean: try row.double(7), cosineP1: try row.double(8),
                     labels: try optional(9), entities: try optional(10)),
@@ -97,7 +105,8 @@ package struct CertificateStore: Sendable {
 extension CertificateStore {
     private static let columns = """
         SELECT model_id, collection, precision, kernels, plan, texts, segments, cosine_mean, cosine_p1, label_agreement,
-            entity_agreement, minimum_cosine_p1, minimum_label_agreement, minimum_entity_agreement, reason, seconds, made_at
+            entity_agreement, minimum_cosine_p1, minimum_label_agreement, minimum_entity_agreement, reason, seconds,
+            made_at, segmentation
         FROM glossator.certificates
         """
 
@@ -107,27 +116,29 @@ extension CertificateStore {
     private static let inForce = Statement(
         "certificate_in_force",
         columns + """
-             WHERE model_id = $1::bigint AND coalesce(collection, '') = $2::text AND kernels = $3::text
-                AND minimum_cosine_p1 = $4::float8 AND minimum_label_agreement = $5::float8
-                AND minimum_entity_agreement = $6::float8
+             WHERE model_id = $1::bigint AND coalesce(collection, '') = $2::text AND segmentation = $3::text
+                AND kernels = $4::text AND minimum_cosine_p1 = $5::float8 AND minimum_label_agreement = $6::float8
+                AND minimum_entity_agreement = $7::float8
             """)
 
     private static let one = Statement(
         "certificate_one",
         columns + """
-             WHERE model_id = $1::bigint AND coalesce(collection, '') = coalesce($2::text, '') AND precision = $3::text
-                AND kernels = $4::text AND minimum_cosine_p1 = $5::float8 AND minimum_label_agreement = $6::float8
-                AND minimum_entity_agreement = $7::float8
+             WHERE model_id = $1::bigint AND coalesce(collection, '') = coalesce($2::text, '')
+                AND segmentation = $3::text AND precision = $4::text AND kernels = $5::text
+                AND minimum_cosine_p1 = $6::float8 AND minimum_label_agreement = $7::float8
+                AND minimum_entity_agreement = $8::float8
             """)
 
     private static let values = """
         INSERT INTO glossator.certificates (
-            model_id, collection, precision, kernels, minimum_cosine_p1, minimum_label_agreement,
+            model_id, collection, segmentation, precision, kernels, minimum_cosine_p1, minimum_label_agreement,
             minimum_entity_agreement, plan, texts, segments, cosine_mean, cosine_p1, label_agreement, entity_agreement,
             certified, reason, seconds)
-        VALUES ($1::bigint, $2::text, $3::text, $4::text, $5::float8, $6::float8, $7::float8, $8::text, $9::integer,
-            $10::integer, $11::float8, $12::float8, $13::float8, $14::float8, $15::boolean, $16::text, $17::float8)
-        ON CONFLICT (model_id, coalesce(collection, ''), precision, kernels, minimum_cosine_p1,
+        VALUES ($1::bigint, $2::text, $3::text, $4::text, $5::text, $6::float8, $7::float8, $8::float8, $9::text,
+            $10::integer, $11::integer, $12::float8, $13::float8, $14::float8, $15::float8, $16::boolean, $17::text,
+            $18::float8)
+        ON CONFLICT (model_id, coalesce(collection, ''), segmentation, precision, kernels, minimum_cosine_p1,
             minimum_label_agreement, minimum_entity_agreement)
         """
 

@@ -23,9 +23,6 @@ package struct PackedLinear: Sendable {
         }
     }
 
-    /// Bytes of the packed weights.
-    package var byteCount: Int { packed.count }
-
     /// What is left of a product when it is stored.
     package enum Ending {
         case bias

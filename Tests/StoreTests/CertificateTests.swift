@@ -9,11 +9,13 @@ import Testing
     }
 
     private func certificate(
-        _ precision: Precision = .int8, kernels: String = "avx2", plan: String? = nil, refusal: String? = nil,
+        _ precision: Precision = .int8, in segmentation: Segmentation = .document, kernels: String = "avx2",
+        plan: String? = nil, refusal: String? = nil,
         thresholds: AgreementThresholds = AgreementThresholds(), labels: Double? = 0.998
     ) -> Certificate {
         Certificate(
-            precision: precision, kernels: kernels, plan: plan ?? precision.rawValue, texts: 256,
+            segmentation: segmentation, precision: precision, kernels: kernels, plan: plan ?? precision.rawValue,
+            texts: 256,
             agreement: Agreement(
                 segments: 300, cosineMean: 0.9991, cosineP1: 0.9962, labels: labels, entities: nil),
             thresholds: thresholds, refusal: refusal, seconds: 1.5)
@@ -31,7 +33,7 @@ import Testing
         #expect(Set(rows.map(\.certificate)) == [mixed, refused])
         #expect(Set(rows.map(\.collection)) == ["mail", nil] && rows.allSatisfy { $0.modelID == model })
         let inForce = try await store(database).certificates(
-            of: model, for: "mail", kernels: "avx2", thresholds: AgreementThresholds())
+            of: model, for: "mail", in: .document, kernels: "avx2", thresholds: AgreementThresholds())
         #expect(inForce == [mixed], "one that was made on a file is for reading")
     }
 
@@ -51,14 +53,14 @@ import Testing
         #expect(try await keep(second, replacing: true) == second)
         #expect(try database.count("certificates") == 1)
         for other in [
-            certificate(kernels: "avx512"), certificate(.bf16),
+            certificate(kernels: "avx512"), certificate(.bf16), certificate(in: .sentence),
             certificate(thresholds: AgreementThresholds(cosineP1: 0.9)),
         ] {
             #expect(try await keep(other) == other)
         }
-        #expect(try database.count("certificates") == 4)
+        #expect(try database.count("certificates") == 5)
         let found = try await store(database).certificates(
-            of: model, for: "mail", kernels: "avx2", thresholds: AgreementThresholds(cosineP1: 0.9))
+            of: model, for: "mail", in: .document, kernels: "avx2", thresholds: AgreementThresholds(cosineP1: 0.9))
         #expect(found.map(\.thresholds.cosineP1) == [0.9])
         #expect(
             await fault {

@@ -38,6 +38,15 @@ import Testing
         }
     }
 
+    /// A model with such a weight must fail in int8 as it does in fp32, not answer without it.
+    @Test(arguments: KernelVariant.all, [Float.infinity, -.infinity, .nan])
+    func aBrokenWeightShowsInInt8(_ variant: KernelVariant, _ value: Float) throws {
+        var layer = LayerCase(inputs: 12, outputs: 20, rows: 2)
+        layer.weights[7 * 12 + 3] = value
+        let out = layer.run(try variant.table(), PRODUCT_INT8, PRODUCT_BIAS)
+        for column in 0..<20 { #expect(out[column].isNaN == (column == 7)) }
+    }
+
     @Test(arguments: KernelVariant.all, product_format.all)
     func subnormalNumbersAreSmall(_ variant: KernelVariant, _ format: product_format) throws {
         var layer = LayerCase(inputs: 40, outputs: 20, rows: 8)

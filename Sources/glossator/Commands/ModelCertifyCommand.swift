@@ -108,7 +108,7 @@ struct ModelCertifyCommand: AsyncParsableCommand {
             report: { bar.update(done: $0.textsRead, suffix: $0.doing) })
         var made: [Certificate] = []
         // One precision by name is that one; int8 does not bring bf16 with it here.
-        for step in precision == .auto ? precision.ladder : Array(precision.ladder.prefix(1)) {
+        for step in precision == .auto ? PrecisionChoice.int8.ladder : Array(precision.ladder.prefix(1)) {
             let certificate = try await keep(certification.certificate(in: step))
             made.append(certificate)
             if certificate.isCertified { break }

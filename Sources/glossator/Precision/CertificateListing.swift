@@ -24,20 +24,24 @@ enum CertificateListing {
         }
     }
 
+    private static func shown(_ value: Double?) -> String { value.map(AgreementThresholds.shown) ?? "-" }
+
     static func text(of entries: [Entry]) -> String {
         let rows = entries.map { entry in
             let certificate = entry.certificate
             let agreement = certificate.agreement
             return [
                 certificate.precision.rawValue, certificate.isCertified ? "certified" : "refused", entry.texts,
-                certificate.kernels, String(agreement.segments), Terminal.number(agreement.cosineMean, decimals: 4),
-                Terminal.number(agreement.cosineP1, decimals: 4), Terminal.number(agreement.labels, decimals: 4),
-                Terminal.number(agreement.entities, decimals: 4), Terminal.number(certificate.seconds, decimals: 1),
+                certificate.segmentation.rawValue, certificate.kernels, String(agreement.segments),
+                shown(agreement.cosineMean),
+                shown(agreement.cosineP1), shown(agreement.labels), shown(agreement.entities),
+                Terminal.number(certificate.seconds, decimals: 1),
                 entry.madeAt?.formatted(.iso8601) ?? "-",
             ]
         }
         let header = [
-            "precision", "", "texts", "kernels", "segments", "cosine", "p1", "labels", "entities", "seconds", "made",
+            "precision", "", "texts", "read as", "kernels", "segments", "cosine", "p1", "labels", "entities", "seconds",
+            "made",
         ]
         var lines = [Terminal.table(header, rows, indent: "")]
         for entry in entries {

@@ -40,11 +40,13 @@ struct Certification: Sendable {
         let began = ContinuousClock.now
         reference = try await read(sample, in: .fp32, doing: "reading in fp32")
         referenceTime = ContinuousClock.now - began
-        let segments = reference.reduce(0) { $0 + ((try? $1.get())?.segments.count ?? 0) }
-        guard segments >= AgreementThresholds.minimumSegments else {
+        // Segments alike have the same embedding to the bit, and count once: a greeting in every mail shows nothing new.
+        let embeddings = reference.flatMap { (try? $0.get())?.segments.compactMap(\.embedding) ?? [] }
+        let different = Set(embeddings).count
+        guard different >= AgreementThresholds.minimumSegments else {
             throw Fault(
                 .input, "sample-too-small",
-                "\(segments) different segments are too few to compare precisions with, "
+                "\(different) different segments are too few to compare precisions with, "
                     + "\(AgreementThresholds.minimumSegments) are the least",
                 hint: "until there are more texts, everything is computed in fp32")
         }
@@ -74,7 +76,8 @@ struct Certification: Sendable {
             case .finished(let finding):
                 let time = referenceTime + (ContinuousClock.now - began)
                 return Certificate(
-                    precision: precision, kernels: Self.kernels, plan: finding.plan.description,
+                    segmentation: segmentation, precision: precision, kernels: Self.kernels,
+                    plan: finding.plan.description,
                     texts: sample.texts.count, agreement: finding.agreement, thresholds: options.thresholds,
                     refusal: finding.refusal, seconds: time / .seconds(1))
             }

@@ -49,7 +49,7 @@ actor PrecisionChooser {
         guard !options.choice.ladder.isEmpty else { return .fp32 }
         if open.contains(use) { return .fp32 }
         if let known = decisions[use], known.end > .now { return known.plan }
-        // Claims are computed two at a time: one of them asks.
+        // Several claims are computed at a time: one of them asks.
         if let lookup = lookups[use] { return try await lookup.value }
         let lookup = Task { try await lookUp(use) }
         lookups[use] = lookup
@@ -83,7 +83,8 @@ actor PrecisionChooser {
 
     private func stored(for use: Use) async throws(Fault) -> [Certificate] {
         try await store.certificates(
-            of: use.modelID, for: use.collection, kernels: Certification.kernels, thresholds: options.thresholds)
+            of: use.modelID, for: use.collection, in: use.segmentation, kernels: Certification.kernels,
+            thresholds: options.thresholds)
     }
 
     private func usable(_ certificate: Certificate) -> PrecisionPlan? {
@@ -172,11 +173,11 @@ extension Certificate {
     fileprivate var metadata: Logger.Metadata {
         var metadata: Logger.Metadata = [
             "plan": "\(plan)", "kernels": "\(kernels)", "segments": "\(agreement.segments)",
-            "cosine_p1": "\(Terminal.number(agreement.cosineP1, decimals: 4))",
+            "cosine_p1": "\(AgreementThresholds.shown(agreement.cosineP1))",
             "seconds": "\(Terminal.number(seconds, decimals: 1))",
         ]
-        if let labels = agreement.labels { metadata["labels"] = "\(Terminal.number(labels, decimals: 4))" }
-        if let entities = agreement.entities { metadata["entities"] = "\(Terminal.number(entities, decimals: 4))" }
+        if let labels = agreement.labels { metadata["labels"] = "\(AgreementThresholds.shown(labels))" }
+        if let entities = agreement.entities { metadata["entities"] = "\(AgreementThresholds.shown(entities))" }
         return metadata
     }
 }

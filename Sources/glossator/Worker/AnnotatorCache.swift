@@ -30,6 +30,8 @@ actor AnnotatorCache {
     /// What each model and collection was last computed with: weights of a precision that nobody uses any more go.
     private var uses: [PrecisionChooser.Use: Key] = [:]
     private static let capacity = 4
+    /// Being loaded: of claims that want the same model at the same time, one loads it and the others wait.
+    private var loading: [Key: Task<Entry, any Error>] = [:]
     /// Ids of the models in memory, for whoever must not wait for a model that is being loaded.
     nonisolated let loaded = Mutex<[Int64]>([])
 
@@ -49,17 +51,21 @@ actor AnnotatorCache {
             entries.append(entry)
             return entry.entry
         }
-        let row = try await loader.registry.model(id: use.modelID)
-        let bundle = try await load(row, in: plan)
+        if let begun = loading[key] { return try await begun.value }
+        let task = Task { try await load(key) }
+        loading[key] = task
+        defer { loading[key] = nil }
+        return try await task.value
+    }
+
+    private func load(_ key: Key) async throws -> Entry {
+        let row = try await loader.registry.model(id: key.modelID)
+        let bundle = try await load(row, in: key.plan)
         let entry = Entry(
-            annotator: try Annotator(bundle: bundle, segmentation: use.segmentation, tokenBudget: batchTokens),
+            annotator: try Annotator(bundle: bundle, segmentation: key.segmentation, tokenBudget: batchTokens),
             spaceID: row.spaceID)
-        if let found = entries.first(where: { $0.key == key }) {
-            // Loaded twice at once.
-            return found.entry
-        }
         entries.append((key, entry))
-        backbones[Weights(space: row.space, plan: plan)] = bundle.backbone
+        backbones[Weights(space: row.space, plan: key.plan)] = bundle.backbone
         if entries.count > Self.capacity {
             let oldest = entries.removeFirst().key
             uses = uses.filter { $0.value != oldest }
