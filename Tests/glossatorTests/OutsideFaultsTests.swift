@@ -82,10 +82,10 @@ struct OutsideFaultsTests {
         #expect(plan.twins.map(\.documentID) == [4])
     }
 
-    @Test("what was read a moment ago is not read again, for three claims, by the same model and segmentation")
+    @Test("what was read a moment ago is not read again, for so many claims, by the same model and segmentation")
     func recent() {
         let nothing = DocumentAnnotation(segments: [], entities: [], tokenCount: 3, windowCount: 1)
-        var recent = RecentResults()
+        var recent = RecentResults(claims: 3)
         recent.remember([CompletedDocument(document(1, "a"), spaceID: 5, annotation: nothing)])
         let plan = ClaimPlan([document(2, "a"), document(3, "b"), document(4, "a", model: 2)], recent: recent)
         #expect(plan.originals.map(\.documentID) == [3, 4])

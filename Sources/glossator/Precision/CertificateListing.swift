@@ -33,15 +33,14 @@ enum CertificateListing {
             return [
                 certificate.precision.rawValue, certificate.isCertified ? "certified" : "refused", entry.texts,
                 certificate.segmentation.rawValue, certificate.kernels, String(agreement.segments),
-                shown(agreement.cosineMean),
-                shown(agreement.cosineP1), shown(agreement.labels), shown(agreement.entities),
-                Terminal.number(certificate.seconds, decimals: 1),
-                entry.madeAt?.formatted(.iso8601) ?? "-",
+                shown(agreement.cosineMean), shown(agreement.cosineP1), shown(agreement.labels),
+                shown(agreement.entities), certificate.thresholds.listed,
+                Terminal.number(certificate.seconds, decimals: 1), entry.madeAt?.formatted(.iso8601) ?? "-",
             ]
         }
         let header = [
-            "precision", "", "texts", "read as", "kernels", "segments", "cosine", "p1", "labels", "entities", "seconds",
-            "made",
+            "precision", "", "texts", "read as", "kernels", "segments", "cosine", "p1", "labels", "entities",
+            "at least", "seconds", "made",
         ]
         var lines = [Terminal.table(header, rows, indent: "")]
         for entry in entries {
@@ -54,4 +53,9 @@ enum CertificateListing {
         }
         return lines.joined(separator: "\n")
     }
+}
+
+extension AgreementThresholds {
+    /// `0.995/0.995/0.99`: of p1, labels and entities. Daemons use certificates that were made with their own settings.
+    fileprivate var listed: String { [cosineP1, labels, entities].map(Self.shown).joined(separator: "/") }
 }

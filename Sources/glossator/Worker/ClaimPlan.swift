@@ -13,7 +13,7 @@ package struct ClaimPlan: Sendable {
     /// Have a twin in the database: its results are copied there.
     package private(set) var twins: [ClaimedDocument] = []
 
-    package init(_ claim: [ClaimedDocument], recent: RecentResults = RecentResults()) {
+    package init(_ claim: [ClaimedDocument], recent: RecentResults = RecentResults(claims: 0)) {
         var originals: [[UInt8]: Int64] = [:]
         for document in claim {
             if document.twinID != nil {
@@ -46,11 +46,12 @@ package struct RecentResults: Sendable {
     }
 
     private var generations: [[Key: Known]] = []
-    private static let claims = 3
+    private let claims: Int
     /// What is remembered of one document is bounded: a book by sentences is not.
     private static let maximumSegments = 64
 
-    package init() {}
+    /// - Parameter claims: how many may be read and not written yet.
+    package init(claims: Int) { self.claims = claims }
 
     package func result(for document: ClaimedDocument) -> CompletedDocument? {
         guard !document.wantsFresh else { return nil }
@@ -72,19 +73,22 @@ package struct RecentResults: Sendable {
                 bodyHash: result.bodyHash)
             if generation[key] == nil { generation[key] = Known(result: result) }
         }
-        generations = [generation] + generations.prefix(Self.claims - 1)
+        generations = Array(([generation] + generations).prefix(claims))
     }
 }
 
 /// What is being read and what was read a moment ago, for claims that are read at the same time.
 final class SharedResults: Sendable {
     private struct State {
-        var recent = RecentResults()
+        var recent: RecentResults
         /// Texts that claims are reading now.
         var reading: [[[UInt8]]] = []
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    /// - Parameter claims: how many may be read and not written yet.
+    init(claims: Int) { state = Mutex(State(recent: RecentResults(claims: claims))) }
 
     /// The plan of a claim, once no other claim is reading one of its texts: then that one's results are there.
     func plan(_ documents: [ClaimedDocument]) async -> ClaimPlan {

@@ -232,7 +232,8 @@ struct Worker: Service {
         _ claims: AsyncChannel<[ClaimedDocument]>, with reader: any TextReader, grace: ShutdownGrace,
         into finished: AsyncChannel<FinishedClaim>
     ) async throws {
-        let recent = SharedResults()
+        // Those that are read at a time, and what the writer holds.
+        let recent = SharedResults(claims: options.threads + 4)
         let clock = BusyClock()
         // A claim of one long text has one thread's work, and the others take the next claims'. Each thread may have such
         // a text; one claim more, so that those that are left have work while the last one is handed over.
