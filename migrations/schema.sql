@@ -2345,6 +2345,41 @@ COMMENT ON COLUMN glossator.annotations.segmentation IS 'What was labelled and e
 COMMENT ON COLUMN glossator.annotations."precision" IS 'In which the encoder computed them; null: before there was another than fp32. A copy has that of what it was copied from.';
 
 --
+-- Name: backbone_layers; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.backbone_layers (
+    backbone_sha256 text NOT NULL,
+    layer integer NOT NULL,
+    layer_sha256 text NOT NULL,
+    CONSTRAINT backbone_layers_layer_check CHECK ((layer >= '-1'::integer))
+);
+
+--
+-- Name: TABLE backbone_layers; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.backbone_layers IS 'Which layers of a fine-tuned backbone were replaced. All others are those of the imported one.';
+
+--
+-- Name: COLUMN backbone_layers.backbone_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbone_layers.backbone_sha256 IS 'The fine-tuned backbone.';
+
+--
+-- Name: COLUMN backbone_layers.layer; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbone_layers.layer IS 'Encoder layer, counted from 0; -1: the embeddings.';
+
+--
+-- Name: COLUMN backbone_layers.layer_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbone_layers.layer_sha256 IS 'Its weights.';
+
+--
 -- Name: backbones; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -2357,6 +2392,7 @@ CREATE TABLE glossator.backbones (
     vocabulary_size integer NOT NULL,
     files jsonb DEFAULT '[]'::jsonb NOT NULL,
     imported_at timestamp with time zone DEFAULT now() NOT NULL,
+    imported_sha256 text,
     CONSTRAINT backbones_files_check CHECK ((jsonb_typeof(files) = 'array'::text)),
     CONSTRAINT backbones_hidden_size_check CHECK ((hidden_size > 0)),
     CONSTRAINT backbones_layers_check CHECK ((layers > 0)),
@@ -2419,6 +2455,12 @@ COMMENT ON COLUMN glossator.backbones.files IS 'Relative names of the files that
 --
 
 COMMENT ON COLUMN glossator.backbones.imported_at IS 'When it was registered.';
+
+--
+-- Name: COLUMN backbones.imported_sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.backbones.imported_sha256 IS 'The imported backbone whose files this one is made of, with some layers learned since; null: it was imported itself.';
 
 --
 -- Name: batches; Type: TABLE; Schema: glossator; Owner: -
@@ -4010,6 +4052,42 @@ COMMENT ON COLUMN glossator.labels.task IS 'The classification task.';
 COMMENT ON COLUMN glossator.labels.label IS 'The most probable label.';
 
 --
+-- Name: learned_layers; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.learned_layers (
+    sha256 text NOT NULL,
+    weights bytea NOT NULL,
+    learned_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT learned_layers_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+);
+ALTER TABLE ONLY glossator.learned_layers ALTER COLUMN weights SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE learned_layers; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.learned_layers IS 'Weights of encoder layers that fine-tuning has changed, known by their content: runs that leave a layer as it was share it.';
+
+--
+-- Name: COLUMN learned_layers.sha256; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.learned_layers.sha256 IS 'sha256 of the safetensors file before compression, lower-case hex.';
+
+--
+-- Name: COLUMN learned_layers.weights; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.learned_layers.weights IS 'A safetensors file of one layer''s tensors under Hugging Face''s names, zstd-compressed.';
+
+--
+-- Name: COLUMN learned_layers.learned_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.learned_layers.learned_at IS 'When a run stored it first.';
+
+--
 -- Name: lease_numbers; Type: SEQUENCE; Schema: glossator; Owner: -
 --
 
@@ -4747,6 +4825,13 @@ ALTER TABLE glossator.annotations
     ADD CONSTRAINT annotations_precision_check CHECK (("precision" = ANY (ARRAY['fp32'::text, 'bf16'::text, 'int8'::text]))) NOT VALID;
 
 --
+-- Name: backbone_layers backbone_layers_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbone_layers
+    ADD CONSTRAINT backbone_layers_pkey PRIMARY KEY (backbone_sha256, layer);
+
+--
 -- Name: backbones backbones_name_key; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -4873,6 +4958,13 @@ ALTER TABLE ONLY glossator.labels
     ADD CONSTRAINT labels_pkey PRIMARY KEY (document_id, segment, task);
 
 --
+-- Name: learned_layers learned_layers_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.learned_layers
+    ADD CONSTRAINT learned_layers_pkey PRIMARY KEY (sha256);
+
+--
 -- Name: model_history model_history_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -4934,6 +5026,18 @@ ALTER TABLE ONLY glossator.watches
 
 ALTER TABLE ONLY glossator.watches
     ADD CONSTRAINT watches_relation_key UNIQUE (relation);
+
+--
+-- Name: backbone_layers_layer; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX backbone_layers_layer ON glossator.backbone_layers USING btree (layer_sha256);
+
+--
+-- Name: INDEX backbone_layers_layer; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON INDEX glossator.backbone_layers_layer IS 'Which backbones use a layer: those that none uses can be deleted.';
 
 --
 -- Name: batches_unfinished; Type: INDEX; Schema: glossator; Owner: -
@@ -5146,6 +5250,27 @@ ALTER TABLE ONLY glossator.annotations
 
 ALTER TABLE ONLY glossator.annotations
     ADD CONSTRAINT annotations_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
+
+--
+-- Name: backbone_layers backbone_layers_backbone_sha256_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbone_layers
+    ADD CONSTRAINT backbone_layers_backbone_sha256_fkey FOREIGN KEY (backbone_sha256) REFERENCES glossator.backbones(sha256) ON DELETE CASCADE;
+
+--
+-- Name: backbone_layers backbone_layers_layer_sha256_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbone_layers
+    ADD CONSTRAINT backbone_layers_layer_sha256_fkey FOREIGN KEY (layer_sha256) REFERENCES glossator.learned_layers(sha256);
+
+--
+-- Name: backbones backbones_imported_sha256_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.backbones
+    ADD CONSTRAINT backbones_imported_sha256_fkey FOREIGN KEY (imported_sha256) REFERENCES glossator.backbones(sha256);
 
 --
 -- Name: certificates certificates_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

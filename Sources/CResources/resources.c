@@ -33,6 +33,9 @@ static const unsigned char migration_0010[] = {
 static const unsigned char migration_0011[] = {
 #embed "../../migrations/0011_certificates.sql"
 };
+static const unsigned char migration_0012[] = {
+#embed "../../migrations/0012_learned_layers.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -56,6 +59,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0009_watch.sql", migration_0009),
     RESOURCE("0010_health.sql", migration_0010),
     RESOURCE("0011_certificates.sql", migration_0011),
+    RESOURCE("0012_learned_layers.sql", migration_0012),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

@@ -22,7 +22,11 @@ package struct Backbone: Sendable {
     package var contentHash: String { space.backboneHash }
 
     /// Where the weights are, for encoders of other precisions.
-    private let file: SafetensorsFile
+    package let files: EncoderFiles
+    /// `contentHash` of the files that were imported; the same as that where nothing has been learned since.
+    package let importedHash: String
+    /// sha256 of the file of each part that has been learned since, lower-case hex.
+    package private(set) var learnedHashes: [EncoderPart: String] = [:]
 
     /// The same backbone with an encoder of another precision. Weights are packed anew, well below a second for a
     /// BERT-base; nothing else is read again.
@@ -30,8 +34,49 @@ package struct Backbone: Sendable {
         guard plan != self.plan else { return self }
         return Backbone(
             configuration: configuration,
-            encoder: try Encoder(configuration: configuration, file: file, plan: plan), plan: plan,
-            tokenizer: tokenizer, space: space, maximumTokens: maximumTokens, sourceFiles: sourceFiles, file: file)
+            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
+            tokenizer: tokenizer, space: space, maximumTokens: maximumTokens, sourceFiles: sourceFiles,
+            files: files, importedHash: importedHash, learnedHashes: learnedHashes)
+    }
+
+    /// The same backbone with some parts of its encoder replaced, by what has been learned. Parts that were replaced before
+    /// and are not among these stay as they are.
+    ///
+    /// It embeds in a space of its own, named by what was imported and by the content of every replaced part.
+    ///
+    /// - Parameters:
+    ///   - parts: safetensors files of a part's tensors (`EncoderFiles`).
+    ///   - plan: in which precision the encoder computes; nil: as this one.
+    /// - Throws: `.model` faults: `safetensors-*`, `tensor-*`; `layer-misfit`.
+    package func replacing(
+        _ parts: [EncoderPart: [UInt8]], plan: PrecisionPlan? = nil
+    ) throws(Fault) -> Backbone {
+        let plan = plan ?? self.plan
+        guard !parts.isEmpty else { return try computing(in: plan) }
+        var (learned, hashes) = (files.learned, learnedHashes)
+        for (part, bytes) in parts {
+            learned[part] = try SafetensorsFile(bytes: bytes, label: "learned part \(part.number) of the encoder")
+            hashes[part] = try ContentHash.of(bytes)
+        }
+        let files = EncoderFiles(files.imported, learned: learned)
+        try files.check(configuration)
+        let hash = try Self.hash(imported: importedHash, learned: hashes)
+        return Backbone(
+            configuration: configuration,
+            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
+            tokenizer: tokenizer,
+            space: EmbeddingSpace(
+                backboneHash: hash, pooling: space.pooling, normalization: space.normalization,
+                dimensions: space.dimensions),
+            maximumTokens: maximumTokens, sourceFiles: sourceFiles, files: files, importedHash: importedHash,
+            learnedHashes: hashes)
+    }
+
+    /// The name of a backbone with learned parts: sha256 over the text `learned 1`, the imported hash, and number and hash
+    /// of each part, ascending, a line each.
+    static func hash(imported: String, learned: [EncoderPart: String]) throws(Fault) -> String {
+        let lines = learned.sorted { $0.key < $1.key }.map { "\($0.key.number) \($0.value)" }
+        return try ContentHash.of(Array((["learned 1", imported] + lines).joined(separator: "\n").utf8))
     }
 
     /// Loads a Hugging Face BERT directory: `config.json`, `model.safetensors`, `vocab.txt` or `tokenizer.json`, and
@@ -57,15 +102,17 @@ package struct Backbone: Sendable {
         }
         let file = try SafetensorsFile(path: directory + "/model.safetensors")
         let sourceFiles = Set(present + tokenizerFiles(in: directory) + modules.files).sorted()
+        let hash = try ContentHash.ofFiles(sourceFiles, in: directory)
+        let files = EncoderFiles(file)
         return Backbone(
             configuration: configuration,
-            encoder: try Encoder(configuration: configuration, file: file, plan: plan), plan: plan,
+            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
             tokenizer: tokenizer,
             space: EmbeddingSpace(
-                backboneHash: try ContentHash.ofFiles(sourceFiles, in: directory), pooling: modules.pooling,
+                backboneHash: hash, pooling: modules.pooling,
                 normalization: normalization ?? modules.normalization, dimensions: configuration.hiddenSize),
             maximumTokens: min(configuration.maximumPositions, modules.maximumTokens ?? .max), sourceFiles: sourceFiles,
-            file: file)
+            files: files, importedHash: hash)
     }
 
     private static func required(_ names: [String], in directory: String) throws(Fault) -> [String] {

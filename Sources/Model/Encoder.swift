@@ -11,24 +11,30 @@ package struct Encoder: Sendable {
     private let embedding: EmbeddingLayer
     private let layers: [EncoderLayer]
 
-    /// Reads the weights of `configuration` from `file`, a layer at a time: the packed copy is all that stays in memory,
-    /// and the embedding tables where the file is mapped.
+    /// Reads the weights of `configuration` from `files`, a layer at a time: the packed copy is all that stays in
+    /// memory, and the embedding tables where the file is mapped.
     ///
     /// - Throws: `tensor-missing`, `tensor-dtype`, `tensor-shape`, each naming the tensor.
     package init(
-        configuration: EncoderConfiguration, file: SafetensorsFile, plan: PrecisionPlan = .fp32
+        configuration: EncoderConfiguration, files: EncoderFiles, plan: PrecisionPlan = .fp32
     ) throws(Fault) {
-        let reader = EncoderWeightReader(file: file, configuration: configuration)
         self.configuration = configuration
         self.plan = plan
-        embedding = try reader.embedding()
+        embedding = try files.reader(of: .embeddings, configuration).embedding()
         var layers: [EncoderLayer] = []
         for index in 0..<configuration.layers {
-            layers.append(
-                EncoderLayer(weights: try reader.layer(index), heads: configuration.heads) { plan[index, $0] })
-            file.releasePages()
+            let weights = try files.reader(of: .layer(index), configuration).layer(index)
+            layers.append(EncoderLayer(weights: weights, heads: configuration.heads) { plan[index, $0] })
+            files.imported.releasePages()
         }
         self.layers = layers
+    }
+
+    /// The same from one file.
+    package init(
+        configuration: EncoderConfiguration, file: SafetensorsFile, plan: PrecisionPlan = .fp32
+    ) throws(Fault) {
+        try self.init(configuration: configuration, files: EncoderFiles(file), plan: plan)
     }
 
     /// Runs the encoder; `workspace.hidden` then holds the last hidden states, `[batch.tokenCount, hidden]`.

@@ -45,7 +45,7 @@ struct EncoderWeightReader {
     init(file: SafetensorsFile, configuration: EncoderConfiguration) {
         self.file = file
         self.configuration = configuration
-        prefix = file.contains("bert.embeddings.word_embeddings.weight") ? "bert." : ""
+        prefix = file.names.contains { $0.hasPrefix("bert.e") } ? "bert." : ""
     }
 
     func embedding() throws(Fault) -> EmbeddingLayer {

@@ -31,7 +31,9 @@ package struct ModelBundle: Sendable {
         return try ModelBundle(backbone: backbone, heads: HeadSet(SafetensorsFile(path: path), label: path))
     }
 
-    /// Writes a directory that `load` reads: the backbone's files, copied from `source`, and the heads.
+    /// Writes a directory that `load` reads: the backbone's files, copied from `source`, and the heads. Parts of the encoder
+    /// that have been learned since are in its `model.safetensors` like the others: what is written is a backbone of its
+    /// own, with a content hash of its own, for Hugging Face's libraries as well.
     ///
     /// The directory appears whole or not at all; it must not exist yet, or be empty. What was written is loaded again
     /// and compared, so a source whose files have changed since is noticed.
@@ -49,17 +51,22 @@ package struct ModelBundle: Sendable {
             .appendingPathComponent(".\(target.lastPathComponent).\(UUID().uuidString)")
         defer { try? files.removeItem(at: partial) }
         let encoded = try heads.encoded()
+        let weights = backbone.learnedHashes.isEmpty ? nil : try backbone.files.merged()
         do {
             for name in backbone.sourceFiles {
                 let copy = partial.appendingPathComponent(name)
                 try files.createDirectory(at: copy.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try files.copyItem(at: URL(fileURLWithPath: source).appendingPathComponent(name), to: copy)
             }
+            if let weights { try Data(weights).write(to: partial.appendingPathComponent("model.safetensors")) }
             try Data(encoded).write(to: partial.appendingPathComponent(HeadSet.fileName))
         } catch {
             throw Self.exportFailed(directory, error)
         }
-        guard try Backbone.load(directory: partial.path).contentHash == backbone.contentHash else {
+        let written = try Backbone.load(directory: partial.path).contentHash
+        let copied =
+            weights == nil ? written : try ContentHash.ofFiles(backbone.sourceFiles, in: source)
+        guard copied == backbone.importedHash else {
             throw Fault(
                 .model, "backbone-changed", "\(source) no longer holds the backbone that this model was loaded from",
                 hint: "Name the directory with the model's own backbone.")

@@ -72,6 +72,42 @@ struct EngineBenchTests {
         #expect(outcome.errors.contains("[bench-option]") && outcome.errors.contains(option[0]), "\(outcome)")
     }
 
+    @Test("bench kernels: every product and length, speeds and their shares of the peak")
+    func kernels() async throws {
+        struct Report: Decodable {
+            struct Line: Decodable {
+                let kernel: String
+                let rows: Int
+                let gflops, share_of_peak: [String: Double]
+                let blas_fp32_gflops: Double?
+            }
+            let hidden, heads: Int
+            let peak_gflops: [String: Double]
+            let lines: [Line]
+        }
+        let outcome = try await program.run(
+            "bench", "kernels", "--model", encoder, "--rows", "3,7", "--lengths", "5", "--rounds", "1", "--format",
+            "json")
+        let reports = try JSONDecoder().decode([Report].self, from: Data(outcome.output.utf8))
+        let report = try #require(reports.first)
+        #expect(report.hidden == 32 && report.heads == 4)
+        let products = ["query, key, value", "attention output", "up", "down"]
+        #expect(report.lines.map(\.kernel) == products + products + ["attention"])
+        #expect(report.lines.map(\.rows) == [3, 3, 3, 3, 7, 7, 7, 7, 5])
+        for line in report.lines {
+            let isProduct = line.kernel != "attention"
+            #expect(Set(line.gflops.keys) == (isProduct ? ["fp32", "bf16", "int8"] : ["fp32"]))
+            #expect((line.blas_fp32_gflops ?? 0 > 0) == isProduct)
+            for (precision, speed) in line.gflops {
+                let peak = try #require(report.peak_gflops[precision]),
+                    share = try #require(line.share_of_peak[precision])
+                #expect(speed > 0 && abs(share - speed / peak) < 0.01)
+            }
+        }
+        let refused = try await program.run("bench", "kernels", "--rows", "0")
+        #expect(refused.code == 65 && refused.errors.contains("[bench-option]"), "\(refused)")
+    }
+
     @Test("a file without texts is refused")
     func nothing() async throws {
         let file = folder.appendingPathComponent("empty.txt")

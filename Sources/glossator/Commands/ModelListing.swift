@@ -48,7 +48,8 @@ struct ModelShowCommand: AsyncParsableCommand {
         print("created     \(row.createdAt.formatted(.iso8601))")
         print("backbone    \(backbone?.name ?? "?"), \(backbone?.layers ?? 0) layers of \(row.space.dimensions)")
         print("            \(row.space.backboneHash)")
-        let isHere = FileManager.default.fileExists(atPath: context.shelf.path(of: row.space.backboneHash))
+        let imported = try await LayerStore(connection: context.connection).importedHash(of: row.space.backboneHash)
+        let isHere = FileManager.default.fileExists(atPath: context.shelf.path(of: imported))
         print("            \(isHere ? "on this machine" : "not in \(context.settings.modelsDirectory)")")
         print("space       \(row.space.pooling.rawValue) pooling, normalisation \(row.space.normalization.rawValue)")
         print("window      \(backbone?.maximumTokens ?? 0) tokens; longer texts are read in overlapping windows")
@@ -82,7 +83,7 @@ struct ModelExportCommand: AsyncParsableCommand {
         let context = try await ModelContext(options, applicationName: "glossator model export")
         let loaded = try await context.loader.load(context.registry.model(named: model))
         try loaded.bundle.write(
-            to: directory, backboneFrom: context.shelf.path(of: loaded.row.space.backboneHash))
+            to: directory, backboneFrom: context.shelf.path(of: loaded.bundle.backbone.importedHash))
         print("\(directory): model \(loaded.row.name), \(loaded.bundle.heads.tasks.count) tasks")
     }
 }

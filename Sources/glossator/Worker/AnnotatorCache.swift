@@ -85,11 +85,11 @@ actor AnnotatorCache {
     private func load(_ row: ModelRegistry.ModelRow, in plan: PrecisionPlan) async throws -> ModelBundle {
         let known = backbones[Weights(space: row.space, plan: plan)]
         let other = backbones.first { $0.key.space == row.space }?.value
-        return try await loader.load(row) { [shelf = loader.shelf] row in
+        return try await loader.load(row) { [loader] row in
             if let known { return known }
             // The files were checked when the other one was loaded.
             if let other { return try other.computing(in: plan) }
-            return try shelf.backbone(of: row, plan: plan)
+            return try await loader.backbone(of: row, plan: plan)
         }.bundle
     }
 

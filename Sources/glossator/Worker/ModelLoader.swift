@@ -3,7 +3,7 @@ import Annotations
 import Model
 import Store
 
-/// Puts a model together: heads from the database, the backbone from this machine.
+/// Puts a model together: heads and learned layers from the database, the imported backbone from this machine.
 struct ModelLoader: Sendable {
     let registry: ModelRegistry
     let shelf: ModelShelf
@@ -18,13 +18,32 @@ struct ModelLoader: Sendable {
         _ row: ModelRegistry.ModelRow, backbone: ((ModelRegistry.ModelRow) async throws -> Backbone)? = nil
     ) async throws -> Loaded {
         let encoded = try await registry.heads(of: row.id)
-        let backbone = try await backbone?(row) ?? shelf.backbone(of: row)
+        let backbone = if let backbone { try await backbone(row) } else { try await self.backbone(of: row) }
         guard backbone.space == row.space else {
             throw Fault(
                 .model, "space-differs", "model \(row.name) embeds in another space than its backbone here",
                 hint: "import the backbone again: glossator model import DIR")
         }
         return Loaded(row: row, bundle: try ModelBundle(backbone: backbone, heads: HeadSet(encoded: encoded)))
+    }
+
+    /// A model's backbone, with the layers that it has learned.
+    func backbone(
+        of row: ModelRegistry.ModelRow, normalization: EmbeddingSpace.Normalization? = nil, plan: PrecisionPlan = .fp32
+    ) async throws -> Backbone {
+        let hash = row.space.backboneHash
+        guard let learned = try await LayerStore(connection: registry.connection).learned(hash) else {
+            return try shelf.backbone(hash, of: row, normalization: normalization, plan: plan)
+        }
+        let layers = learned.layers.map { (EncoderPart(number: $0.key), $0.value) }
+        let backbone = try shelf.backbone(learned.importedHash, of: row, normalization: normalization)
+            .replacing(Dictionary(uniqueKeysWithValues: layers), plan: plan)
+        guard backbone.contentHash == hash else {
+            throw Fault(
+                .model, "layers-damaged", "the stored layers of backbone \(hash.prefix(12))… are not those of its name",
+                hint: "roll back to another model: SELECT glossator.rollback(collection)")
+        }
+        return backbone
     }
 
     func load(id: Int64) async throws -> Loaded { try await load(registry.model(id: id)) }
@@ -70,7 +89,9 @@ struct ModelSource {
         let row = try await registry.model(named: name)
         let bundle: ModelBundle
         if let normalization {
-            bundle = try ModelBundle(backbone: shelf.backbone(of: row, normalization: normalization), heads: .none)
+            bundle = try await ModelBundle(
+                backbone: ModelLoader(registry: registry, shelf: shelf).backbone(of: row, normalization: normalization),
+                heads: .none)
         } else {
             bundle = try await ModelLoader(registry: registry, shelf: shelf).load(row).bundle
         }

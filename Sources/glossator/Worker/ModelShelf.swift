@@ -33,12 +33,13 @@ struct ModelShelf: Sendable {
         try ModelBundle(backbone: backbone, heads: .none).write(to: target, backboneFrom: source)
     }
 
-    /// Loads a model's backbone and checks that its files are still those that were imported.
+    /// Loads an imported backbone and checks that its files are still those that were imported.
+    ///
+    /// - Parameter model: for whom; named in faults.
     func backbone(
-        of model: ModelRegistry.ModelRow, normalization: EmbeddingSpace.Normalization? = nil,
+        _ hash: String, of model: ModelRegistry.ModelRow, normalization: EmbeddingSpace.Normalization? = nil,
         plan: PrecisionPlan = .fp32
     ) throws(Fault) -> Backbone {
-        let hash = model.space.backboneHash
         let path = path(of: hash)
         guard FileManager.default.fileExists(atPath: path) else {
             throw Fault(
