@@ -78,17 +78,19 @@ struct EngineBenchTests {
             struct Line: Decodable {
                 let kernel: String
                 let rows: Int
-                let gflops, share_of_peak: [String: Double]
-                let blas_fp32_gflops: Double?
+                let gflops, shareOfPeak: [String: Double]
+                let blasFp32Gflops: Double?
             }
             let hidden, heads: Int
-            let peak_gflops: [String: Double]
+            let peakGflops: [String: Double]
             let lines: [Line]
         }
         let outcome = try await program.run(
             "bench", "kernels", "--model", encoder, "--rows", "3,7", "--lengths", "5", "--rounds", "1", "--format",
             "json")
-        let reports = try JSONDecoder().decode([Report].self, from: Data(outcome.output.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let reports = try decoder.decode([Report].self, from: Data(outcome.output.utf8))
         let report = try #require(reports.first)
         #expect(report.hidden == 32 && report.heads == 4)
         let products = ["query, key, value", "attention output", "up", "down"]
@@ -97,10 +99,10 @@ struct EngineBenchTests {
         for line in report.lines {
             let isProduct = line.kernel != "attention"
             #expect(Set(line.gflops.keys) == (isProduct ? ["fp32", "bf16", "int8"] : ["fp32"]))
-            #expect((line.blas_fp32_gflops ?? 0 > 0) == isProduct)
+            #expect((line.blasFp32Gflops ?? 0 > 0) == isProduct)
             for (precision, speed) in line.gflops {
-                let peak = try #require(report.peak_gflops[precision]),
-                    share = try #require(line.share_of_peak[precision])
+                let peak = try #require(report.peakGflops[precision]),
+                    share = try #require(line.shareOfPeak[precision])
                 #expect(speed > 0 && abs(share - speed / peak) < 0.01)
             }
         }
