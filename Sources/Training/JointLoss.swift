@@ -1,0 +1,60 @@
+import Tensors
+
+/// Weighted cross-entropy with label smoothing, and its gradient.
+struct JointLoss: Sendable {
+    /// One a class; empty: all 1.
+    let classWeights: [Float]
+    /// Share of the target that is spread over all classes.
+    let smoothing: Float
+
+    /// The sum over rows of `weight · class weight · cross-entropy`, and its gradient times `scale`.
+    ///
+    /// The target of a row of class t is `1 - smoothing` at t and `smoothing / classes` everywhere (Szegedy et al. 2016);
+    /// as in PyTorch's `cross_entropy` a class's weight multiplies its part of the target.
+    ///
+    /// - Parameters:
+    ///   - logits: `[rows, classes]`.
+    ///   - targets: -1 for a row without a label.
+    ///   - weights: one a row.
+    ///   - gradient: becomes `[rows, classes]`.
+    func run(
+        _ logits: Matrix, targets: [Int32], weights: [Float], scale: Float, into gradient: inout Matrix
+    ) -> Double {
+        let plain = softmaxCrossEntropy(logits: logits, targets: targets, into: &gradient, scale: 1)
+        let classes = logits.columns
+        let isUniform = smoothing == 0 && classWeights.isEmpty
+        if isUniform, weights.allSatisfy({ $0 == 1 }) {
+            Tensors.scale(&gradient.values, by: scale)
+            return plain.loss
+        }
+        let logSums = logSumExp(logits)
+        var loss = 0.0
+        for (row, target) in targets.enumerated() where target >= 0 {
+            let start = row * classes
+            var mass: Float = 0
+            var masses = [Float](repeating: 0, count: classes)
+            for c in 0..<classes {
+                var share = smoothing / Float(classes)
+                if c == Int(target) { share += 1 - smoothing }
+                masses[c] = share * (classWeights.isEmpty ? 1 : classWeights[c])
+                mass += masses[c]
+            }
+            for c in 0..<classes {
+                loss += Double(weights[row] * masses[c]) * Double(logSums[row] - logits.values[start + c])
+                // The kernel left softmax - one-hot.
+                let softmax = gradient.values[start + c] + (c == Int(target) ? 1 : 0)
+                gradient.values[start + c] = scale * weights[row] * (mass * softmax - masses[c])
+            }
+        }
+        return loss
+    }
+
+    /// Weights in inverse proportion to how often each class occurs: mean 1 over the occurrences, 10 at the most.
+    static func balanced(_ counts: [Int]) -> [Float] {
+        let present = counts.filter { $0 > 0 }.count
+        let total = counts.reduce(0, +)
+        return counts.map { count in
+            count == 0 ? 1 : Float(min(10, Double(total) / (Double(present) * Double(count))))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package import Annotations
+import Foundation
+package import Model
+package import Tensors
+
+/// Encoder layers and heads that learn together.
+///
+/// A pure function of its examples, options and first weights: random numbers are addressed by (seed, step, layer,
+/// element), sums run in one order, so the bits depend neither on the number of threads nor on where a run was
+/// interrupted. Not for Swift's cooperative pool: the calling thread computes.
+package final class JointTrainer {
+    package let options: JointOptions
+    package let parameters: EncoderParameters
+    package let totalSteps: Int
+    /// Steps taken so far.
+    package internal(set) var step = 0
+    /// Most tokens that are learned from at a time.
+    package let partTokens: Int
+    let plan: FreezePlan
+    let optimizer: EncoderOptimizer
+    var heads: [JointHead]
+    /// Sums of the losses of the steps of the epoch that is under way, by task.
+    var losses: [String: JointMean] = [:]
+    private let encoder: TrainableEncoder
+    private let examples: [JointExample]
+    private let deck: SampleDeck
+    private let schedule: LearningRateSchedule
+    private var pooling: TextPooling
+    private let rule: AdamW
+
+    /// - Parameters:
+    ///   - examples: windows of labelled documents, in an order that does not depend on chance.
+    ///   - heads: one a task, for inputs as the model gives them, with the size that their inputs have.
+    ///   - space: how states become embeddings.
+    /// - Throws: `training-option`, `freeze-plan`; `training-too-few-rows` without examples.
+    package init(
+        _ examples: [JointExample], heads: [(task: AnnotationTask, parameters: HeadParameters, inputScale: Float)],
+        parameters: EncoderParameters, space: EmbeddingSpace, options: JointOptions, workers: Workers
+    ) throws(Fault) {
+        let layers = parameters.configuration.layers
+        try options.validate(layers: layers, tasks: heads.map(\.task.name))
+        guard !examples.isEmpty else {
+            throw Fault(
+                .input, "training-too-few-rows", "there are no labelled documents to train on",
+                hint: "Insert rows into glossator.gold_labels or glossator.gold_entities, or import labelled files.")
+        }
+        let plan = try options.plan
+        (self.examples, self.options, self.parameters, self.plan) = (examples, options, parameters, plan)
+        rule = AdamW(weightDecay: options.weightDecay)
+        encoder = TrainableEncoder(parameters, workers: workers)
+        optimizer = EncoderOptimizer(rule, for: parameters, workers: workers)
+        pooling = TextPooling(space.pooling, normalization: space.normalization)
+        deck = SampleDeck(examples, tasks: heads.map(\.task), sampling: options.sampling, seed: options.seed)
+        totalSteps = options.epochs * Self.steps(of: deck.count, options)
+        schedule = LearningRateSchedule(warmup: options.warmup, totalSteps: totalSteps, decay: options.decay)
+        self.heads = heads.map { head in
+            JointHead(
+                task: head.task, parameters: head.parameters, inputScale: head.inputScale,
+                counts: Self.counts(head.task, examples), options: options, learns: plan.trainsHead(of: head.task.name))
+        }
+        let remembered = layers - max(plan.trainable(epoch: options.epochs, layers: layers).lowest ?? layers, 0)
+        let bytes = TrainingMemory.bytesPerToken(parameters.configuration, remembered: remembered)
+        partTokens = max(1, (options.memory ?? 512 << 20) / bytes)
+    }
+
+    private static func steps(of count: Int, _ options: JointOptions) -> Int {
+        (count + options.batchSize - 1) / options.batchSize
+    }
+
+    private static func counts(_ task: AnnotationTask, _ examples: [JointExample]) -> [Int] {
+        var counts = [Int](repeating: 0, count: task.outputCount)
+        for example in examples {
+            if let label = example.labels[task.name] { counts[label] += 1 }
+            for tag in example.tags[task.name] ?? [] { counts[tag] += 1 }
+        }
+        return counts
+    }
+
+    package var stepsPerEpoch: Int { totalSteps / options.epochs }
+    /// From 1; that of the next step.
+    package var epoch: Int { step / stepsPerEpoch + 1 }
+    package var isFinished: Bool { step >= totalSteps }
+
+    /// The heads as they are now, for inputs as the model gives them.
+    package var foundHeads: [(task: AnnotationTask, parameters: HeadParameters)] { heads.map { ($0.task, $0.found) } }
+
+    /// What learns in the current epoch.
+    package var trainable: TrainableLayers {
+        plan.trainable(epoch: min(epoch, options.epochs), layers: parameters.configuration.layers)
+    }
+
+    /// One step.
+    ///
+    /// - Returns: whether it was the last of its epoch.
+    /// - Throws: `training-diverged`.
+    @discardableResult
+    package func takeStep() throws(Fault) -> Bool {
+        precondition(!isFinished)
+        let (trainable, first) = (trainable, step % stepsPerEpoch * options.batchSize)
+        if first == 0 { losses = [:] }
+        let order = order(of: epoch)
+        let batch = order[first..<min(first + options.batchSize, order.count)].map { examples[$0] }
+        let totals = heads.map { head in
+            batch.reduce(0.0) { $0 + Self.weight(of: head.task, in: $1) }
+        }
+        for index in heads.indices { heads[index].beginStep() }
+        var seen = [Int](repeating: 0, count: heads.count)
+        var sums = [Double](repeating: 0, count: heads.count)
+        for (number, part) in JointBatch.parts(batch, tokens: partTokens).enumerated() {
+            learn(part, number: number, trainable: trainable, totals: totals, seen: &seen, sums: &sums)
+        }
+        try finish(trainable, sums: sums, totals: totals)
+        return step % stepsPerEpoch == 0
+    }
+
+    /// Mean loss of each task over the steps of the epoch so far.
+    package var meanLosses: [String: Double] { losses.mapValues(\.mean) }
+
+    private var known: (epoch: Int, order: [Int]) = (0, [])
+
+    private func order(of epoch: Int) -> [Int] {
+        if known.epoch != epoch { known = (epoch, deck.order(epoch: epoch)) }
+        return known.order
+    }
+
+    private static func weight(of task: AnnotationTask, in example: JointExample) -> Double {
+        switch task.kind {
+        case .classification: example.labels[task.name] == nil ? 0 : Double(example.share)
+        case .entities: Double(example.tags[task.name]?.count ?? 0)
+        }
+    }
+
+    /// Forward and back through one part of the batch.
+    private func learn(
+        _ part: JointBatch, number: Int, trainable: TrainableLayers, totals: [Double], seen: inout [Int],
+        sums: inout [Double]
+    ) {
+        let rate = Float(options.dropout)
+        let dropout = EncoderDropout(
+            seed: options.seed, step: step << 10 | min(number, 1023), hiddenRate: rate, attentionRate: rate)
+        var hidden = Matrix(rows: 0, columns: 0)
+        encoder.forward(part.ragged, trainable: trainable, dropout: rate > 0 ? dropout : nil).copy(into: &hidden)
+        let pooled = pooling.run(hidden, ranges: (0..<part.ragged.textCount).map(part.ragged.range(of:)))
+        var hiddenGradient = Matrix(rows: hidden.rows, columns: hidden.columns)
+        var pooledGradient = Matrix(rows: pooled.rows, columns: pooled.columns)
+        var featureGradient = Matrix(rows: 0, columns: 0)
+        for index in heads.indices where totals[index] > 0 {
+            let inputs = part.inputs(of: heads[index].task)
+            guard !inputs.rows.isEmpty else { continue }
+            let isClassification = heads[index].task.kind == .classification
+            let features = (isClassification ? pooled : hidden).gathering(inputs.rows)
+            sums[index] += heads[index].add(
+                features, targets: inputs.targets, weights: inputs.weights, firstRow: seen[index],
+                total: totals[index], step: step, featureGradient: &featureGradient)
+            seen[index] += inputs.rows.count
+            if isClassification {
+                pooledGradient.scatterAdd(featureGradient, to: inputs.rows)
+            } else {
+                hiddenGradient.scatterAdd(featureGradient, to: inputs.rows)
+            }
+        }
+        pooling.addBackward(pooledGradient, to: &hiddenGradient)
+        encoder.backward(hiddenGradient, accumulates: number > 0)
+    }
+
+    /// Clips, steps, and counts.
+    private func finish(_ trainable: TrainableLayers, sums: [Double], totals: [Double]) throws(Fault) {
+        let squared = heads.reduce(optimizer.squaredGradientNorm(trainable)) { $0 + $1.squaredNorm }
+        guard squared.isFinite, sums.allSatisfy(\.isFinite) else {
+            throw Fault(
+                .configuration, "training-diverged",
+                "the loss is no number any more after \(step) of \(totalSteps) steps",
+                hint: "lower the learning rate: train.layer-learning-rate, or train.clipping")
+        }
+        let clip = clippingFactor(norm: squared.squareRoot(), limit: options.clipping)
+        let factor = schedule.factor(step: step)
+        let (rates, layers) = (options.rates, parameters.configuration.layers)
+        optimizer.step(trainable, gradientFactor: clip) { rates.rate(layer: $0.layer, of: layers) * factor }
+        for index in heads.indices where totals[index] > 0 {
+            heads[index].step(rule, gradientFactor: clip, learningRate: rates.headRate * factor)
+            losses[heads[index].task.name, default: JointMean()].add(sums[index])
+        }
+        step += 1
+    }
+}
+
+/// A running mean.
+struct JointMean: Sendable, Codable {
+    private(set) var sum = 0.0
+    private(set) var count = 0
+
+    mutating func add(_ value: Double) {
+        sum += value
+        count += 1
+    }
+
+    var mean: Double { count > 0 ? sum / Double(count) : 0 }
+}
+
+extension Matrix {
+    /// Some rows, in the order of `rows`.
+    func gathering(_ rows: [Int]) -> Matrix {
+        var result: [Float] = []
+        result.reserveCapacity(rows.count * columns)
+        for index in rows { result += row(index) }
+        return Matrix(rows: rows.count, columns: columns, values: result)
+    }
+
+    /// Adds row `i` of `other` to row `rows[i]`.
+    mutating func scatterAdd(_ other: Matrix, to rows: [Int]) {
+        for (index, row) in rows.enumerated() {
+            addToRows(&self, row..<row + 1, row: index, of: other, factor: 1)
+        }
+    }
+}
