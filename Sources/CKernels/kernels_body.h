@@ -343,6 +343,7 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
     for (size_t i = 0; i < count; i++) out[i] = out[i] < rate ? 0.0f : kept;
 }
 
+#include "backward_body.h"
 #include "products_body.h"
 #include "attention_body.h"
 #include "peak_body.h"

@@ -232,6 +232,7 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
         out[i] = (float)(random_word(first + i, stream) / 256) / 16777216.0f < rate ? 0 : 1 / (1 - rate);
 }
 
+#include "reference_backward.h"
 #include "reference_products.h"
 
 #include "kernel_table.h"
