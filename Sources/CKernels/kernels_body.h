@@ -268,7 +268,7 @@ static void adamw_step(float *weights, const float *gradient, float *first, floa
                        const struct kernel_adamw *step) {
     const struct kernel_adamw s = *step;
     for (size_t i = 0; i < count; i++) {
-        float g = gradient[i];
+        float g = gradient[i] * s.gradient_factor;
         float m = s.beta1 * first[i] + s.rest1 * g;
         float v = s.beta2 * second[i] + s.rest2 * g * g;
         first[i] = m;

@@ -85,9 +85,10 @@ struct kernel_adamw {
     float beta1, beta2, rest1, rest2;         // rest = 1 - beta
     float keep;                               // 1 - learning rate * weight decay
     float bias_correction1, bias_correction2; // 1 - beta^t, t = 1 at the first step
+    float gradient_factor;                    // on every gradient, before anything else: clipping
 };
 
-// One step of AdamW with decoupled decay, as torch.optim.AdamW: w *= keep; m, v; then
+// One step of AdamW with decoupled decay, as torch.optim.AdamW: g *= factor; w *= keep; m, v; then
 // w -= lr * (m / bc1) / (sqrt(v / bc2) + epsilon).
 void kernel_adamw_step(float *weights, const float *gradient, float *first, float *second, size_t count,
                        const struct kernel_adamw *step);
