@@ -18,4 +18,7 @@ extension Tolerance {
     package static func borderDigits(of count: Int) -> Float { 2 + Float(count) / 100 }
     /// Attention against its fp64 twin, for values of order 1 and scores of order 10, absolute.
     package static let attention: Float = 1e-5
+    /// A gradient against central differences of step 1/64 of a function whose third derivative may reach 50: their own error
+    /// is that times 1/24576.
+    package static let coarseSlope = 2e-3
 }
