@@ -20,6 +20,9 @@ package enum Tolerance {
     /// A gradient against central differences of step 1/64 of a smooth loss: their own error is its third derivative
     /// times 1/24576.
     package static let gradient = 5e-5
+    /// The same through a whole encoder in fp32, extrapolated from steps of 1/64 and 1/128, relative to gradients above 1:
+    /// the loss' own rounding, 1e-6, is divided by the step.
+    package static let encoderSlope = 1e-3
     /// A weight that was divided and multiplied by the input scale, relative.
     package static let roundTrip: Float = 1e-6
     /// Losses of the reference's ten steps, absolute; as its README states.
