@@ -124,7 +124,9 @@ package struct FloatView: Sendable {
     /// Overwrites all elements with those of a view of the same shape that does not overlap.
     package func assign(_ other: FloatView) {
         precondition(other.rows == rows && other.columns == columns)
-        for row in 0..<rows { (pointer + row * stride).update(from: other.pointer + row * other.stride, count: columns) }
+        for row in 0..<rows {
+            (pointer + row * stride).update(from: other.pointer + row * other.stride, count: columns)
+        }
     }
 
     /// Sets every element to 0.

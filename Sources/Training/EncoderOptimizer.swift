@@ -1,4 +1,3 @@
-package import Model
 package import Tensors
 
 /// AdamW over the trainable tensors of an encoder. Every tensor counts its own steps: one that is unfrozen later starts its

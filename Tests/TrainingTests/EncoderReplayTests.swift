@@ -84,7 +84,7 @@ struct EncoderReplayTests {
             try compare("\(name).bias", head.bias)
         }
         #expect(compared == file.names.count)
-        print("  \(strategy.name): \(worst.name) differs by \(worst.difference)")
+
     }
 
     @Test("gradients of every tensor, also of batches with labels for one task only", arguments: [1, 2])

@@ -50,8 +50,10 @@ struct FreezePlanTests {
     @Test(
         "what is no plan",
         arguments: [
-            "", "some", "none:1", "all-frozen:x", "layers", "layers:", "layers:a", "layers:3-1", "layers:-1", "layers:1-",
-            "layers:0,,1", "layers:0-99999999", "head-frozen", "head-frozen:", "head-frozen:a,", "gradual:", "gradual:0",
+            "", "some", "none:1", "all-frozen:x", "layers", "layers:", "layers:a", "layers:3-1", "layers:-1",
+            "layers:1-",
+            "layers:0,,1", "layers:0-99999999", "head-frozen", "head-frozen:", "head-frozen:a,", "gradual:",
+            "gradual:0",
             "gradual:2,2", "gradual:3,2", "gradual:x", "gradual:-1", "layers:1-2-3",
         ])
     func refused(_ text: String) {
