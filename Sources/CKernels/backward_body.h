@@ -40,7 +40,7 @@ static void gelu_backward(float *x, float *dy, size_t count) {
     }
 }
 
-// The normalised row is (x - mean) * scale; with g = dy * gamma, dx = scale * (g - mean(g) - normalised * mean(g * normalised)).
+// With y the normalised row, (x - mean) * scale, and g = dy * gamma: dx = scale * (g - mean(g) - y * mean(g * y)).
 // dx may be dy: the two sums are complete before anything is written.
 INLINE void normalize_row_backward(const float *x, const float *dy, size_t columns, const float *gamma, float epsilon,
                                    float *dx, float *dgamma, float *dbeta) {

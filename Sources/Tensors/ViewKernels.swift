@@ -40,7 +40,8 @@ package struct LayerNormView: Sendable {
     }
 }
 
-/// `sums[t] = words[ids[t]] + positions[places[t]] + segment`, and `result[t] = LayerNorm(sums[t])`, for tokens `range`.
+/// `sums[t] = words[ids[t]] + positions[places[t]] + segment`, and `result[t] = LayerNorm(sums[t])`, for tokens
+/// `range`.
 ///
 /// Ids and places must be rows of their tables.
 package func embed(
@@ -68,8 +69,8 @@ package func embed(
     }
 }
 
-/// `table[places[r]] += x[r]`, row after row: what a table's gradient is. Both may be the same columns of wider matrices
-/// with the same stride.
+/// `table[places[r]] += x[r]`, row after row: what a table's gradient is. Both may be the same columns of wider
+/// matrices with the same stride.
 package func scatterAdd(_ x: FloatView, places: [Int32], into table: FloatView) {
     precondition(places.count == x.rows && table.columns == x.columns && table.stride == x.stride)
     for place in places { precondition(place >= 0 && Int(place) < table.rows, "row \(place) of \(table.rows)") }

@@ -1,7 +1,7 @@
-package import Tensors
+internal import Tensors
 
-/// Dropout inside an encoder at one step: every mask is addressed by (seed, step, layer and place, element), so it is the
-/// same on the way back, with any number of threads and after a resumption.
+/// Dropout inside an encoder at one step: every mask is addressed by (seed, step, layer and place, element), so it is
+/// the same on the way back, with any number of threads and after a resumption.
 package struct EncoderDropout: Sendable, Hashable {
     package let seed: UInt64
     package let step: Int

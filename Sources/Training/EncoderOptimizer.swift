@@ -1,7 +1,7 @@
 package import Tensors
 
-/// AdamW over the trainable tensors of an encoder. Every tensor counts its own steps: one that is unfrozen later starts its
-/// own bias correction at its own step 1, with moments of zero.
+/// AdamW over the trainable tensors of an encoder. Every tensor counts its own steps: one that is unfrozen later starts
+/// its own bias correction at its own step 1, with moments of zero.
 ///
 /// Gradient accumulation: `TrainableEncoder.backward(_:accumulates:)` adds batches up, `gradientFactor` divides them.
 package final class EncoderOptimizer {
@@ -23,8 +23,8 @@ package final class EncoderOptimizer {
         steps = [Int](repeating: 0, count: parameters.tensors.count)
     }
 
-    /// The sum of the squares of the trainable tensors' gradients, in fp64 and in one order: frozen ones take no part in
-    /// clipping.
+    /// The sum of the squares of the trainable tensors' gradients, in fp64 and in one order: frozen ones take no part
+    /// in clipping.
     package func squaredGradientNorm(_ trainable: TrainableLayers) -> Double {
         let pieces = pieces(of: trainable)
         let sums = DoubleSlots(count: pieces.count)

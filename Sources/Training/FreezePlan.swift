@@ -6,12 +6,12 @@ package import Annotations
 ///     backbone-frozen        the heads learn
 ///     head-frozen:A[,B…]     these tasks' heads stay as they are; all else learns
 ///     layers:SPEC            the encoder's parts in SPEC stay; all else learns
-///     gradual[:EPOCH,…]      lower third frozen, upper third learns, the middle third joins layer by layer from the top
+///     gradual[:EPOCH,…]      lower third frozen, upper third learns, middle third joins layer by layer from the top
 ///     none                   everything learns
 ///
 /// SPEC is a list of `embeddings`, a layer or a range of layers, `0-1,4`; layers count from 0, the one next to the
-/// embeddings. EPOCHs, ascending from 1, say when each next middle layer joins; without them it is one an epoch, from the
-/// second. A middle layer without an epoch stays frozen. In `gradual` the embeddings go with the lower third.
+/// embeddings. EPOCHs, ascending from 1, say when each next middle layer joins; without them it is one an epoch, from
+/// the second. A middle layer without an epoch stays frozen. In `gradual` the embeddings go with the lower third.
 package enum FreezePlan: Sendable, Hashable {
     case allFrozen
     case backboneFrozen
@@ -35,18 +35,18 @@ package enum FreezePlan: Sendable, Hashable {
         case ("gradual", 2):
             let epochs = items.compactMap { Int($0) }
             guard epochs.count == items.count, zip([0] + epochs, epochs).allSatisfy({ $0 < $1 }) else {
-                throw Self.fault(text, "its epochs must be whole numbers from 1, ascending", "Example: gradual:2,4,6")
+                throw Self.problem(text, "its epochs must be whole numbers from 1, ascending", "Example: gradual:2,4,6")
             }
             self = .gradual(epochs: epochs)
         case ("head-frozen", 2):
             guard items.allSatisfy({ !$0.isEmpty }) else {
-                throw Self.fault(text, "it names no task", "Example: head-frozen:topic")
+                throw Self.problem(text, "it names no task", "Example: head-frozen:topic")
             }
             self = .headFrozen(items.map(String.init))
         case ("layers", 2): self = .layers(try Self.layers(items, of: text))
-        case ("head-frozen", 1): throw Self.fault(text, "it names no task", "Example: head-frozen:topic")
-        case ("layers", 1): throw Self.fault(text, "it names no layer", "Example: layers:embeddings,0-3")
-        default: throw Self.fault(text, "there is no such plan", Self.names)
+        case ("head-frozen", 1): throw Self.problem(text, "it names no task", "Example: head-frozen:topic")
+        case ("layers", 1): throw Self.problem(text, "it names no layer", "Example: layers:embeddings,0-3")
+        default: throw Self.problem(text, "there is no such plan", Self.names)
         }
     }
 
@@ -61,7 +61,7 @@ package enum FreezePlan: Sendable, Hashable {
             guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last,
                 last < 10_000
             else {
-                throw fault(
+                throw problem(
                     text, "'\(item)' is no layer and no range of layers",
                     "Layers count from 0: layers:0-1,4, or layers:embeddings,0-3.")
             }
@@ -73,7 +73,7 @@ package enum FreezePlan: Sendable, Hashable {
     private static let names =
         "Plans: all-frozen, backbone-frozen, head-frozen:TASK, layers:0-1,4, gradual, gradual:2,4,6, none."
 
-    private static func fault(_ text: String, _ problem: String, _ hint: String) -> Fault {
+    private static func problem(_ text: String, _ problem: String, _ hint: String) -> Fault {
         Fault(.configuration, "freeze-plan", "the freeze plan '\(text)' is not understood: \(problem)", hint: hint)
     }
 
@@ -84,18 +84,18 @@ package enum FreezePlan: Sendable, Hashable {
         switch self {
         case .headFrozen(let names):
             for name in names where !tasks.contains(name) {
-                throw Self.fault(
+                throw Self.problem(
                     "\(self)", "there is no task '\(name)'", "Tasks: \(tasks.sorted().joined(separator: ", ")).")
             }
         case .layers(let frozen):
             if let layer = frozen.max(), layer >= count {
-                throw Self.fault(
+                throw Self.problem(
                     "\(self)", "there is no layer \(layer)", "This encoder's layers are 0 to \(count - 1).")
             }
         case .gradual(let epochs?):
             let middle = Self.thirds(of: count).middle
             if epochs.count > middle.count {
-                throw Self.fault(
+                throw Self.problem(
                     "\(self)", "it has \(epochs.count) epochs for \(middle.count) middle layers",
                     "This encoder's middle layers are \(middle.lowerBound) to \(middle.upperBound - 1).")
             }

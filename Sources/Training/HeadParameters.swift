@@ -85,8 +85,8 @@ package struct HeadGradient: Sendable {
         return sum.loss / Double(counted)
     }
 
-    /// The gradient with respect to the inputs of the last `compute`, `[n, hidden]`, into `gradient`: what an encoder below
-    /// the head learns from.
+    /// The gradient with respect to the inputs of the last `compute`, `[n, hidden]`, into `gradient`: what an encoder
+    /// below the head learns from.
     package func inputGradient(_ parameters: HeadParameters, rows: Int, into gradient: inout Matrix) {
         guard hasTargets else {
             gradient = Matrix(rows: rows, columns: parameters.hidden)

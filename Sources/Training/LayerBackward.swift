@@ -50,8 +50,8 @@ struct LayerBackward: Sendable {
             beta: 1)
     }
 
-    /// The parameters' gradients in pieces that do not depend on the number of threads: some outputs of one product over
-    /// all tokens, or the LayerNorms.
+    /// The parameters' gradients in pieces that do not depend on the number of threads: some outputs of one product
+    /// over all tokens, or the LayerNorms.
     func parameterTasks() -> [ParameterTask] {
         guard let parameters else { return [] }
         let activations = pass.activations

@@ -1,5 +1,7 @@
-/// Learning rates that fall from the top of an encoder downward: `base * decay ^ distance`. The top layer has distance 0,
-/// the embeddings of an encoder of L layers distance L (Howard, Ruder 2018: discriminative fine-tuning).
+internal import Model
+
+/// Learning rates that fall from the top of an encoder downward: `base * decay ^ distance`. The top layer has distance
+/// 0, the embeddings of an encoder of L layers distance L (Howard, Ruder 2018: discriminative fine-tuning).
 package struct LayerRates: Sendable, Hashable, Codable {
     package var base: Double
     package var decay: Double

@@ -37,7 +37,8 @@ package struct TextPooling: Sendable {
         return Matrix(rows: ranges.count, columns: columns, values: normalized)
     }
 
-    /// Adds to `hiddenGradient` `[tokens, hidden]` what `gradient`, that of the last result, means for the hidden states.
+    /// Adds to `hiddenGradient` `[tokens, hidden]` what `gradient`, that of the last result, means for the hidden
+    /// states.
     package func addBackward(_ gradient: Matrix, to hiddenGradient: inout Matrix) {
         precondition(gradient.rows == ranges.count && gradient.columns == hiddenGradient.columns)
         var gradient = gradient

@@ -7,8 +7,8 @@ final class TrainableEmbeddings {
     private let norm: LayerNormView
     private let wordGradient, positionGradient, segmentGradient: FloatView
     private let normGradient: LayerNormView
-    /// Ids whose rows of the words' gradient may not be 0. All others are: clearing the whole table every step would take
-    /// longer than a small layer.
+    /// Ids whose rows of the words' gradient may not be 0. All others are: clearing the whole table every step would
+    /// take longer than a small layer.
     private var touched: [Int32] = []
 
     /// Columns of the tables that one thread adds to. Rows come in the batch's order in every column.

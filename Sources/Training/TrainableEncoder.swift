@@ -3,11 +3,11 @@ package import Tensors
 
 /// An encoder that learns: forward passes that remember, and the way back to a gradient for every trainable tensor.
 ///
-/// Ragged throughout: no kernel ever sees padding. Rows are computed in tiles of fixed size, weights' gradients in blocks of
-/// fixed size, sums in one order, so that the bits do not depend on the number of threads.
+/// Ragged throughout: no kernel ever sees padding. Rows are computed in tiles of fixed size, weights' gradients in
+/// blocks of fixed size, sums in one order, so that the bits do not depend on the number of threads.
 ///
-/// A step is `forward`, then `backward` at most once: the way back uses up what was remembered. Not for several threads at
-/// once, and not for Swift's cooperative pool: the calling thread computes.
+/// A step is `forward`, then `backward` at most once: the way back uses up what was remembered. Not for several threads
+/// at once, and not for Swift's cooperative pool: the calling thread computes.
 package final class TrainableEncoder {
     package let parameters: EncoderParameters
     package let workers: Workers
@@ -46,8 +46,8 @@ package final class TrainableEncoder {
     ///   - batch: texts of at most `maximumPositions` tokens; empty ones are allowed.
     ///   - trainable: what backward will be asked for. Layers below the lowest one remember nothing.
     ///   - dropout: nil for none. Frozen layers never drop.
-    ///   - boundary: the hidden states below the lowest trainable layer, as `boundaryStates` gave them for the same texts:
-    ///     the layers below are then not computed. Not when the embeddings are trainable.
+    ///   - boundary: the hidden states below the lowest trainable layer, as `boundaryStates` gave them for the same
+    ///     texts: the layers below are then not computed. Not when the embeddings are trainable.
     package func forward(
         _ batch: RaggedBatch, trainable: TrainableLayers, dropout: EncoderDropout? = nil, boundary: Matrix? = nil
     ) -> FloatView {
@@ -78,8 +78,8 @@ package final class TrainableEncoder {
         return memory.states[configuration.layers]
     }
 
-    /// The hidden states below the lowest trainable layer in the last forward pass, `[tokens, hidden]`: what can be kept
-    /// from epoch to epoch while the same layers are frozen. The last hidden states when no layer is trainable.
+    /// The hidden states below the lowest trainable layer in the last forward pass, `[tokens, hidden]`: what can be
+    /// kept from epoch to epoch while the same layers are frozen. The last hidden states when no layer is trainable.
     package var boundaryStates: FloatView {
         guard let pass else { preconditionFailure("no forward pass") }
         return pass.memory.states[max(pass.trainable.lowest ?? configuration.layers, 0)]

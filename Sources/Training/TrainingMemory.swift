@@ -26,8 +26,8 @@ struct LayerGradients: Sendable {
     let attentionOutput: FloatView
     let queryKeyValue: FloatView
     let context: FloatView
-    /// Each tile's part of both LayerNorms' gradients: `[tiles, 4 * hidden]`, scale and shift of the last one, then of the
-    /// attention's.
+    /// Each tile's part of both LayerNorms' gradients: `[tiles, 4 * hidden]`, scale and shift of the last one, then of
+    /// the attention's.
     let norms: FloatView
 }
 

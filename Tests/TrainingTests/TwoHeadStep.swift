@@ -3,8 +3,8 @@ import Model
 import Tensors
 import Training
 
-/// An encoder with a classifier on pooled embeddings and a tagger on all tokens, and their joint loss: what the reference
-/// trains, in the smallest loop that uses the product's own parts.
+/// An encoder with a classifier on pooled embeddings and a tagger on all tokens, and their joint loss: what the
+/// reference trains, in the smallest loop that uses the product's own parts.
 final class TwoHeadStep {
     let encoder: TrainableEncoder
     let optimizer: EncoderOptimizer
