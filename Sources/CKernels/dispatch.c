@@ -91,6 +91,30 @@ void kernel_random_uniform(float *out, size_t count, uint64_t first, const struc
 void kernel_dropout_mask(float *out, size_t count, uint64_t first, const struct kernel_random *stream, float rate) {
     active->dropout_mask(out, count, first, stream, rate);
 }
+void kernel_add_bias_gelu(float *x, const float *bias, size_t rows, size_t columns, float *out) {
+    active->add_bias_gelu(x, bias, rows, columns, out);
+}
+void kernel_gelu_backward(float *x, float *dy, size_t count) { active->gelu_backward(x, dy, count); }
+void kernel_layer_norm_backward(const float *x, const float *dy, size_t rows, size_t columns, const float *gamma,
+                                float epsilon, float *dx, float *dgamma, float *dbeta) {
+    active->layer_norm_backward(x, dy, rows, columns, gamma, epsilon, dx, dgamma, dbeta);
+}
+void kernel_softmax_backward(const float *probabilities, float *dy, size_t rows, size_t columns) {
+    active->softmax_backward(probabilities, dy, rows, columns);
+}
+void kernel_normalize_backward(const float *x, const float *dy, size_t rows, size_t columns, float *dx) {
+    active->normalize_backward(x, dy, rows, columns, dx);
+}
+void kernel_dropout(float *x, size_t count, uint64_t first, const struct kernel_random *stream, float rate) {
+    active->dropout(x, count, first, stream, rate);
+}
+void kernel_add_column_sums(const float *x, size_t rows, size_t columns, size_t stride, float *out) {
+    active->add_column_sums(x, rows, columns, stride, out);
+}
+void kernel_scatter_add_rows(const float *x, const int32_t *places, size_t rows, size_t columns, size_t stride,
+                             float *table) {
+    active->scatter_add_rows(x, places, rows, columns, stride, table);
+}
 size_t kernel_packed_size(enum product_format format, size_t inputs, size_t outputs) {
     return active->packed_size(format, inputs, outputs);
 }

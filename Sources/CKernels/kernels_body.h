@@ -268,7 +268,7 @@ static void adamw_step(float *weights, const float *gradient, float *first, floa
                        const struct kernel_adamw *step) {
     const struct kernel_adamw s = *step;
     for (size_t i = 0; i < count; i++) {
-        float g = gradient[i];
+        float g = gradient[i] * s.gradient_factor;
         float m = s.beta1 * first[i] + s.rest1 * g;
         float v = s.beta2 * second[i] + s.rest2 * g * g;
         first[i] = m;
@@ -315,12 +315,39 @@ INLINE struct random_block philox(uint32_t block, const struct kernel_random *st
     return (struct random_block){{c0, c1, c2, c3}};
 }
 
+// Eight blocks at once, each number in the low half of 64 bits: one multiplication gives both halves of a product.
+typedef uint64_t longs __attribute__((ext_vector_type(8)));
+
+INLINE void philox_eight(uint32_t block, const struct kernel_random *stream, uint32_t *out) {
+    const longs low = (longs)(0xFFFFFFFFu);
+    longs c0 = (longs){0, 1, 2, 3, 4, 5, 6, 7} + block;
+    longs c1 = (longs)(stream->c1), c2 = (longs)(stream->c2), c3 = (longs)(stream->c3);
+    uint32_t k0 = stream->key[0], k1 = stream->key[1];
+    for (int round = 0; round < 10; round++) {
+        longs p0 = (c0 & low) * 0xD2511F53u, p1 = (c2 & low) * 0xCD9E8D57u;
+        c0 = (p1 >> 32) ^ c1 ^ (longs)(k0);
+        c1 = p1;
+        c2 = (p0 >> 32) ^ c3 ^ (longs)(k1);
+        c3 = p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    longs front = (c0 & low) | c1 << 32, back = (c2 & low) | c3 << 32;
+    uint64_t pairs[16];
+    for (int i = 0; i < 8; i++) {
+        pairs[2 * i] = front[i];
+        pairs[2 * i + 1] = back[i];
+    }
+    memcpy(out, pairs, sizeof pairs);
+}
+
 static void random_words(uint32_t *out, size_t count, uint64_t first, const struct kernel_random *stream) {
     size_t i = 0;
     while (i < count && (first + i) % 4 != 0) {
         out[i] = philox((uint32_t)((first + i) / 4), stream).words[(first + i) % 4];
         i++;
     }
+    for (; i + 32 <= count; i += 32) philox_eight((uint32_t)((first + i) / 4), stream, out + i);
     for (; i + 4 <= count; i += 4) {
         struct random_block block = philox((uint32_t)((first + i) / 4), stream);
         memcpy(out + i, block.words, sizeof block.words);
@@ -343,6 +370,7 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
     for (size_t i = 0; i < count; i++) out[i] = out[i] < rate ? 0.0f : kept;
 }
 
+#include "backward_body.h"
 #include "products_body.h"
 #include "attention_body.h"
 #include "peak_body.h"

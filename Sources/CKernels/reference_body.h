@@ -181,8 +181,9 @@ static void adamw_step(float *weights, const float *gradient, float *first, floa
                        const struct kernel_adamw *s) {
     for (size_t i = 0; i < count; i++) {
         double w = (double)weights[i] * s->keep;
-        double m = (double)s->beta1 * first[i] + (double)s->rest1 * gradient[i];
-        double v = (double)s->beta2 * second[i] + (double)s->rest2 * gradient[i] * gradient[i];
+        double g = (double)gradient[i] * s->gradient_factor;
+        double m = (double)s->beta1 * first[i] + (double)s->rest1 * g;
+        double v = (double)s->beta2 * second[i] + (double)s->rest2 * g * g;
         first[i] = (float)m;
         second[i] = (float)v;
         weights[i] = (float)(w - s->learning_rate * (m / s->bias_correction1) /
@@ -232,6 +233,7 @@ static void dropout_mask(float *out, size_t count, uint64_t first, const struct 
         out[i] = (float)(random_word(first + i, stream) / 256) / 16777216.0f < rate ? 0 : 1 / (1 - rate);
 }
 
+#include "reference_backward.h"
 #include "reference_products.h"
 
 #include "kernel_table.h"

@@ -57,7 +57,7 @@ package struct CounterRandom: Sendable, Hashable {
         return Int((high << 32 | low).multipliedFullWidth(by: UInt64(bound)).high)
     }
 
-    private func withAddress(
+    func withAddress(
         of step: Int, _ element: Int, count: Int, _ body: (UnsafePointer<kernel_random>) -> Void
     ) {
         precondition(step >= 0 && element >= 0 && element + count <= 1 << 34, "a counter out of range")

@@ -14,12 +14,29 @@ package func adamWStep(
 ) {
     let count = weights.count
     precondition(gradient.count == count && firstMoment.count == count && secondMoment.count == count)
-    precondition(step >= 1, "the first step is 1")
-    var settings = kernel_adamw(
-        learning_rate: Float(learningRate), epsilon: Float(epsilon), beta1: Float(beta1), beta2: Float(beta2),
-        rest1: Float(1 - beta1), rest2: Float(1 - beta2), keep: Float(1 - learningRate * weightDecay),
-        bias_correction1: Float(1 - pow(beta1, Double(step))), bias_correction2: Float(1 - pow(beta2, Double(step))))
+    var settings = AdamWRule(beta1: beta1, beta2: beta2, epsilon: epsilon)
+        .settings(learningRate: learningRate, weightDecay: weightDecay, step: step, gradientFactor: 1)
     kernel_adamw_step(&weights, gradient, &firstMoment, &secondMoment, count, &settings)
+}
+
+/// The constants of AdamW.
+package struct AdamWRule: Sendable, Hashable {
+    package let beta1: Double
+    package let beta2: Double
+    package let epsilon: Double
+
+    package init(beta1: Double, beta2: Double, epsilon: Double) {
+        (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
+    }
+
+    func settings(learningRate: Double, weightDecay: Double, step: Int, gradientFactor: Float) -> kernel_adamw {
+        precondition(step >= 1, "the first step is 1")
+        return kernel_adamw(
+            learning_rate: Float(learningRate), epsilon: Float(epsilon), beta1: Float(beta1), beta2: Float(beta2),
+            rest1: Float(1 - beta1), rest2: Float(1 - beta2), keep: Float(1 - learningRate * weightDecay),
+            bias_correction1: Float(1 - pow(beta1, Double(step))),
+            bias_correction2: Float(1 - pow(beta2, Double(step))), gradient_factor: gradientFactor)
+    }
 }
 
 /// Softmax cross-entropy of every row of `logits` `[rows, classes]` that has a label, and its gradient.

@@ -58,6 +58,7 @@ package struct HeadGradient: Sendable {
     package private(set) var bias: [Float] = []
     private var logits = Matrix(rows: 0, columns: 0)
     private var logitGradient = Matrix(rows: 0, columns: 0)
+    private var hasTargets = false
 
     package init() {}
 
@@ -70,7 +71,8 @@ package struct HeadGradient: Sendable {
     package mutating func compute(_ parameters: HeadParameters, inputs: Matrix, targets: [Int32]) -> Double {
         weights.reshape(rows: parameters.outputs, columns: parameters.hidden)
         let counted = targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
-        guard counted > 0 else {
+        hasTargets = counted > 0
+        guard hasTargets else {
             weights = Matrix(rows: parameters.outputs, columns: parameters.hidden)
             bias = [Float](repeating: 0, count: parameters.outputs)
             return 0
@@ -81,6 +83,18 @@ package struct HeadGradient: Sendable {
         multiply(logitGradient, inputs, transposeA: .yes, into: &weights)
         bias = columnSums(logitGradient)
         return sum.loss / Double(counted)
+    }
+
+    /// The gradient with respect to the inputs of the last `compute`, `[n, hidden]`, into `gradient`: what an encoder
+    /// below the head learns from.
+    package func inputGradient(_ parameters: HeadParameters, rows: Int, into gradient: inout Matrix) {
+        guard hasTargets else {
+            gradient = Matrix(rows: rows, columns: parameters.hidden)
+            return
+        }
+        precondition(logitGradient.rows == rows)
+        gradient.reshape(rows: rows, columns: parameters.hidden)
+        multiply(logitGradient, parameters.weights, into: &gradient)
     }
 
     /// Of all elements together.

@@ -15,7 +15,7 @@ import Testing
                     var settings = kernel_adamw(
                         learning_rate: 0.01, epsilon: 1e-8, beta1: 0.9, beta2: 0.999, rest1: 0.1, rest2: 0.001,
                         keep: 0.9999, bias_correction1: 1 - Self.power(0.9, step),
-                        bias_correction2: 1 - Self.power(0.999, step))
+                        bias_correction2: 1 - Self.power(0.999, step), gradient_factor: 0.75)
                     table.adamw_step(&weights, gradient, &first, &second, count, &settings)
                 }
                 return weights + first + second

@@ -20,6 +20,9 @@ package enum Tolerance {
     /// A gradient against central differences of step 1/64 of a smooth loss: their own error is its third derivative
     /// times 1/24576.
     package static let gradient = 5e-5
+    /// The same through a whole encoder in fp32, extrapolated from steps of 1/64 and 1/128, relative to gradients above
+    /// 1: the loss' own rounding, 1e-6, is divided by the step.
+    package static let encoderSlope = 1e-3
     /// A weight that was divided and multiplied by the input scale, relative.
     package static let roundTrip: Float = 1e-6
     /// Losses of the reference's ten steps, absolute; as its README states.
@@ -28,17 +31,22 @@ package enum Tolerance {
     package static let replayNorm = 2e-5
     /// Weights after its ten steps, absolute; as its README states. The steps move them by 2.5e-4.
     package static let replayWeight: Float = 5e-6
+    /// The same after ten steps with a hundred times the rate, which move weights by 0.02; as its README states.
+    package static let replayFastWeight: Float = 1e-4
+    /// Norms of its gradients, relative to those above 1: computed in fp32 there, and with the high rate of weights
+    /// that differ by `replayFastWeight`.
+    package static let replayRelativeNorm = 1e-5
     /// Its gradients: `hidden` plus this, relative; as its README states.
     package static let gradientRelative: Float = 1e-4
     /// How far the reference's own seeds lie apart on SST-2 dev (872 rows: one standard error is 0.014).
     package static let seedSpreadOfAccuracy = 0.008
     /// The same for entity F1 on BTC test.
     package static let seedSpreadOfEntityF1 = 0.003
-    /// Tokenising 10 MB, or one word of 1 MB. Under a second in a release build alone on a core; the rest is for slow and
-    /// busy machines. Quadratic time would be hours.
+    /// Tokenising 10 MB, or one word of 1 MB. Under a second in a release build alone on a core; the rest is for slow
+    /// and busy machines. Quadratic time would be hours.
     package static let largeText: Duration = .seconds(60)
-    /// A stored embedding against the vector it was made of, relative to the vector's largest number: half a unit in the
-    /// last place of the codec's precision (f32, f16, bf16; i8 has 127 steps).
+    /// A stored embedding against the vector it was made of, relative to the vector's largest number: half a unit in
+    /// the last place of the codec's precision (f32, f16, bf16; i8 has 127 steps).
     package static func storedEmbedding(_ precision: UInt8) -> Float {
         [0, 0x1p-11, 0x1p-8, 0.51 / 127][Int(precision)]
     }

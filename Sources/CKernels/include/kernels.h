@@ -1,4 +1,4 @@
-// The vector loops of the encoder and of training its heads.
+// The vector loops of the encoder and of training.
 //
 // Every kernel exists once in C (kernels_body.h), compiled for several instruction sets, and once more as naive code
 // (reference.c) that the tests hold it against. `kernel_*` runs the best variant that this processor has; the choice is
@@ -85,9 +85,10 @@ struct kernel_adamw {
     float beta1, beta2, rest1, rest2;         // rest = 1 - beta
     float keep;                               // 1 - learning rate * weight decay
     float bias_correction1, bias_correction2; // 1 - beta^t, t = 1 at the first step
+    float gradient_factor;                    // on every gradient, before anything else: clipping
 };
 
-// One step of AdamW with decoupled decay, as torch.optim.AdamW: w *= keep; m, v; then
+// One step of AdamW with decoupled decay, as torch.optim.AdamW: g *= factor; w *= keep; m, v; then
 // w -= lr * (m / bc1) / (sqrt(v / bc2) + epsilon).
 void kernel_adamw_step(float *weights, const float *gradient, float *first, float *second, size_t count,
                        const struct kernel_adamw *step);
@@ -109,6 +110,40 @@ void kernel_random_uniform(float *out, size_t count, uint64_t first, const struc
 
 // out[i] = 0 where the uniform number is below `rate`, 1 / (1 - rate) elsewhere. 0 <= rate < 1.
 void kernel_dropout_mask(float *out, size_t count, uint64_t first, const struct kernel_random *stream, float rate);
+
+// ---- what training hands back ----
+//
+// `dy` is the gradient of a loss with respect to what the forward kernel gave, the result the one with respect to what
+// it was given.
+
+// x += bias in every row, in place, and out = gelu(x): the forward step that keeps what kernel_gelu_backward needs.
+void kernel_add_bias_gelu(float *x, const float *bias, size_t rows, size_t columns, float *out);
+
+// dy *= gelu'(x), then x = gelu(x), both in place: the next product's gradient needs the value as well.
+void kernel_gelu_backward(float *x, float *dy, size_t count);
+
+// Of kernel_layer_norm for the rows `x` that went in: dx, which may be dy. gamma may be null (normalisation alone).
+// dgamma and dbeta, both or neither null, are added to, row after row.
+void kernel_layer_norm_backward(const float *x, const float *dy, size_t rows, size_t columns,
+                                const float *_Nullable gamma, float epsilon, float *dx, float *_Nullable dgamma,
+                                float *_Nullable dbeta);
+
+// Of the softmax that gave `probabilities`: dy becomes p * (dy - sum(p * dy)) in every row, in place.
+void kernel_softmax_backward(const float *probabilities, float *dy, size_t rows, size_t columns);
+
+// Of y = x / |x| in every row: dx = (dy - y * (y . dy)) / |x|, zeros for a row of zeros. dx may be dy.
+void kernel_normalize_backward(const float *x, const float *dy, size_t rows, size_t columns, float *dx);
+
+// x *= the mask that kernel_dropout_mask gives for the same address, in place; forward and backward alike.
+void kernel_dropout(float *x, size_t count, uint64_t first, const struct kernel_random *stream, float rate);
+
+// out[c] += sum over rows of x[r * stride + c], row after row: the gradient of a bias.
+void kernel_add_column_sums(const float *x, size_t rows, size_t columns, size_t stride, float *out);
+
+// table[places[r] * stride + c] += x[r * stride + c], row after row: the gradient of a table that rows were looked up
+// in. Threads may share the work by columns.
+void kernel_scatter_add_rows(const float *x, const int32_t *places, size_t rows, size_t columns, size_t stride,
+                             float *table);
 
 // ---- variants ----
 
@@ -139,6 +174,14 @@ struct kernel_table {
     typeof(&kernel_random_words) random_words;
     typeof(&kernel_random_uniform) random_uniform;
     typeof(&kernel_dropout_mask) dropout_mask;
+    typeof(&kernel_add_bias_gelu) add_bias_gelu;
+    typeof(&kernel_gelu_backward) gelu_backward;
+    typeof(&kernel_layer_norm_backward) layer_norm_backward;
+    typeof(&kernel_softmax_backward) softmax_backward;
+    typeof(&kernel_normalize_backward) normalize_backward;
+    typeof(&kernel_dropout) dropout;
+    typeof(&kernel_add_column_sums) add_column_sums;
+    typeof(&kernel_scatter_add_rows) scatter_add_rows;
     typeof(&kernel_packed_size) packed_size;
     typeof(&kernel_pack) pack;
     typeof(&kernel_product_scratch) product_scratch;

@@ -1,0 +1,116 @@
+internal import Tensors
+
+/// One layer on the way back, in pieces that threads share. `gradients.hidden` goes in as the gradient of the layer's
+/// output and comes out as that of its input.
+struct LayerBackward: Sendable {
+    let pass: LayerPass
+    let gradients: LayerGradients
+    /// Where the parameters' gradients go; nil when the layer is frozen and only hands gradients on.
+    let parameters: LayerView?
+    /// Whether they are added to what is there.
+    let accumulates: Bool
+
+    private var hidden: Int { gradients.hidden.columns }
+
+    /// From the output back to the context, for the rows of one tile.
+    func beginTile(_ tile: Int, _ rows: Range<Int>) {
+        let (weights, activations) = (pass.weights, pass.activations)
+        let norms = gradients.norms.rows(tile..<tile + 1)
+        norms.clear()
+        let gradient = gradients.hidden.rows(rows)
+        weights.outputNorm.runBackward(
+            x: activations.outputSum.rows(rows), gradient: gradient, gammaGradient: norm(0, of: norms),
+            betaGradient: norm(1, of: norms))
+        let output = gradients.output.rows(rows)
+        copy(gradient, to: output, pass.dropout.output, rows)
+        let inner = gradients.inner.rows(rows)
+        multiply(output, weights.output.weights, into: inner)
+        geluBackward(activations.inner.rows(rows), gradient: inner)
+        multiply(inner, weights.intermediate.weights, into: gradient, beta: 1)
+
+        weights.attentionNorm.runBackward(
+            x: activations.attentionSum.rows(rows), gradient: gradient, gammaGradient: norm(2, of: norms),
+            betaGradient: norm(3, of: norms))
+        let attentionOutput = gradients.attentionOutput.rows(rows)
+        copy(gradient, to: attentionOutput, pass.dropout.attentionOutput, rows)
+        multiply(attentionOutput, weights.attentionOutput.weights, into: gradients.context.rows(rows))
+    }
+
+    /// Through one head of one text.
+    func attend(_ place: AttentionPlace, scratch: FloatView) {
+        pass.attentionHead(place).runBackward(
+            contextGradient: gradients.context.rows(place.rows), into: gradients.queryKeyValue.rows(place.rows),
+            scratch: scratch)
+    }
+
+    /// From queries, keys and values back to the input, for the rows of one tile.
+    func endTile(_ rows: Range<Int>) {
+        multiply(
+            gradients.queryKeyValue.rows(rows), pass.weights.queryKeyValue.weights, into: gradients.hidden.rows(rows),
+            beta: 1)
+    }
+
+    /// The parameters' gradients in pieces that do not depend on the number of threads: some outputs of one product
+    /// over all tokens, or the LayerNorms.
+    func parameterTasks() -> [ParameterTask] {
+        guard let parameters else { return [] }
+        let activations = pass.activations
+        var tasks: [ParameterTask] = []
+        // The largest pieces first, so that no thread waits long for the last one.
+        for (linear, gradient, input) in [
+            (parameters.output, gradients.output, activations.inner),
+            (parameters.intermediate, gradients.inner, activations.attended),
+            (parameters.queryKeyValue, gradients.queryKeyValue, activations.input),
+            (parameters.attentionOutput, gradients.attentionOutput, activations.context),
+        ] {
+            for first in stride(from: 0, to: gradient.columns, by: ParameterTask.outputs) {
+                let outputs = first..<min(first + ParameterTask.outputs, gradient.columns)
+                tasks.append(
+                    .linear(
+                        gradient: gradient.columns(outputs), input: input, weights: linear.weights.rows(outputs),
+                        bias: linear.bias.columns(outputs)))
+            }
+        }
+        let norms = [
+            parameters.outputNorm.gamma, parameters.outputNorm.beta, parameters.attentionNorm.gamma,
+            parameters.attentionNorm.beta,
+        ]
+        for (index, target) in norms.enumerated() {
+            tasks.append(.sums(of: norm(index, of: gradients.norms), into: target))
+        }
+        return tasks
+    }
+
+    private func norm(_ index: Int, of norms: FloatView) -> FloatView {
+        norms.columns(index * hidden..<(index + 1) * hidden)
+    }
+
+    /// A sum's gradient is that of both its parts; one of them went through a dropout.
+    private func copy(_ gradient: FloatView, to target: FloatView, _ mask: DropoutMask?, _ rows: Range<Int>) {
+        target.assign(gradient)
+        if let mask { dropout(target, mask.advanced(by: rows.lowerBound * hidden)) }
+    }
+}
+
+/// A piece of the parameters' gradients that one thread computes.
+enum ParameterTask: Sendable {
+    /// Outputs of a linear layer that are one task.
+    static let outputs = 128
+
+    /// `weights = gradient' input`, `bias` = the column sums of `gradient`.
+    case linear(gradient: FloatView, input: FloatView, weights: FloatView, bias: FloatView)
+    /// Column sums.
+    case sums(of: FloatView, into: FloatView)
+
+    func run(accumulates: Bool) {
+        switch self {
+        case .linear(let gradient, let input, let weights, let bias):
+            multiply(gradient, input, transposeA: .yes, into: weights, beta: accumulates ? 1 : 0)
+            if !accumulates { bias.clear() }
+            addColumnSums(gradient, into: bias)
+        case .sums(let parts, let target):
+            if !accumulates { target.clear() }
+            addColumnSums(parts, into: target)
+        }
+    }
+}
