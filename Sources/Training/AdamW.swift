@@ -21,6 +21,12 @@ package struct AdamW: Sendable, Hashable {
         package private(set) var second: [Float]
         package private(set) var steps = 0
 
+        /// Moments that another run left.
+        init(first: [Float], second: [Float], steps: Int) {
+            precondition(first.count == second.count)
+            (self.first, self.second, self.steps) = (first, second, steps)
+        }
+
         package init(count: Int) {
             first = [Float](repeating: 0, count: count)
             second = [Float](repeating: 0, count: count)

@@ -55,20 +55,20 @@ package struct HeadTrainingOptions: Sendable, Hashable, Codable {
 
     /// - Throws: `training-option` for a value out of range.
     package func validate() throws(Fault) {
-        try check("epochs", Double(epochs), 1...100_000)
-        try check("minimum steps", Double(minimumSteps), 0...10_000_000)
-        try check("batch size", Double(batchSize), 1...100_000)
-        try check("learning rate", learningRate, 0...10)
-        try check("weight decay", weightDecay, 0...10)
-        try check("dropout", dropout, 0...0.95)
-        try check("warm-up", warmup, 0...1)
-        try check("clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
-        try check("patience", Double(patience ?? 1), 1...100_000)
-        try check("holdout", holdout, 0...0.9)
-        try check("validation", validation, 0...0.9)
+        try Self.check("epochs", Double(epochs), 1...100_000)
+        try Self.check("minimum steps", Double(minimumSteps), 0...10_000_000)
+        try Self.check("batch size", Double(batchSize), 1...100_000)
+        try Self.check("learning rate", learningRate, 0...10)
+        try Self.check("weight decay", weightDecay, 0...10)
+        try Self.check("dropout", dropout, 0...0.95)
+        try Self.check("warm-up", warmup, 0...1)
+        try Self.check("clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
+        try Self.check("patience", Double(patience ?? 1), 1...100_000)
+        try Self.check("holdout", holdout, 0...0.9)
+        try Self.check("validation", validation, 0...0.9)
     }
 
-    private func check(_ name: String, _ value: Double, _ range: ClosedRange<Double>) throws(Fault) {
+    static func check(_ name: String, _ value: Double, _ range: ClosedRange<Double>) throws(Fault) {
         guard range.contains(value) else {
             throw Fault(
                 .configuration, "training-option",

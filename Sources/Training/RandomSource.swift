@@ -34,8 +34,9 @@ struct RandomSource: Sendable {
         CounterRandom(seed: seed, stream: Stream.order.rawValue).permutation(of: count, step: epoch)
     }
 
-    func fillDropoutMask(_ mask: inout [Float], rate: Float, step: Int) {
-        CounterRandom(seed: seed, stream: Stream.dropout.rawValue).fillDropoutMask(&mask, rate: rate, step: step)
+    func fillDropoutMask(_ mask: inout [Float], rate: Float, step: Int, firstElement: Int = 0) {
+        CounterRandom(seed: seed, stream: Stream.dropout.rawValue).fillDropoutMask(
+            &mask, rate: rate, step: step, firstElement: firstElement)
     }
 
     /// FNV-1a; Swift's own hashes differ from run to run.

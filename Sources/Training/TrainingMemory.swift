@@ -1,4 +1,5 @@
-internal import Tensors
+import Model
+import Tensors
 
 /// What a layer's forward pass leaves for the way back. All `[tokens, …]`.
 struct LayerActivations: Sendable {
@@ -88,6 +89,13 @@ struct TrainingMemory: Sendable {
             hidden: take(tokens, hidden), output: take(tokens, hidden), inner: take(tokens, intermediate),
             attentionOutput: take(tokens, hidden), queryKeyValue: take(tokens, 3 * hidden),
             context: take(tokens, hidden), norms: take(tiles, 4 * hidden))
+    }
+
+    /// What `init` takes for a token, about; `remembered` layers of the encoder.
+    static func bytesPerToken(_ configuration: EncoderConfiguration, remembered: Int) -> Int {
+        let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+        return MemoryLayout<Float>.stride
+            * ((remembered + 1) * (7 * hidden + inner) + (remembered + 4) * hidden + 7 * hidden + inner)
     }
 
     static func tiles(of tokens: Int) -> Int { (tokens + tileRows - 1) / tileRows }
