@@ -31,7 +31,7 @@ package struct EncoderFiles: Sendable {
         self.learned = learned
     }
 
-    func file(of part: EncoderPart) -> SafetensorsFile { learned[part] ?? imported }
+    package func file(of part: EncoderPart) -> SafetensorsFile { learned[part] ?? imported }
 
     func reader(of part: EncoderPart, _ configuration: EncoderConfiguration) -> EncoderWeightReader {
         EncoderWeightReader(file: file(of: part), configuration: configuration)

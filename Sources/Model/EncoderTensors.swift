@@ -55,14 +55,19 @@ extension EncoderConfiguration {
 }
 
 extension EncoderTensor {
-    /// The values of this tensor in `file`, where names may begin with `bert.` and a LayerNorm may say gamma and beta.
+    /// What this tensor is called in `file`, where names may begin with `bert.` and a LayerNorm may say gamma and beta;
+    /// nil when it is not there.
+    package func storedName(in file: SafetensorsFile) -> String? {
+        let converted = name.replacingSuffix("LayerNorm.weight", by: "LayerNorm.gamma")
+            .replacingSuffix("LayerNorm.bias", by: "LayerNorm.beta")
+        return [name, converted, "bert." + name, "bert." + converted].first(where: file.contains)
+    }
+
+    /// The values of this tensor in `file`.
     ///
     /// - Throws: `tensor-missing`, `tensor-dtype`, `tensor-shape`, each naming the tensor.
     package func values(in file: SafetensorsFile) throws(Fault) -> [Float] {
-        let prefix = file.contains("bert.embeddings.word_embeddings.weight") ? "bert." : ""
-        let converted = name.replacingSuffix("LayerNorm.weight", by: "LayerNorm.gamma")
-            .replacingSuffix("LayerNorm.bias", by: "LayerNorm.beta")
-        let name = prefix + (file.contains(prefix + converted) ? converted : self.name)
+        let name = storedName(in: file) ?? self.name
         guard let actual = file.shape(of: name) else {
             throw Fault(
                 .model, "tensor-missing", "model.safetensors has no tensor '\(name)'",

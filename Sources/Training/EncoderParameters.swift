@@ -27,8 +27,13 @@ package struct EncoderParameters: Sendable {
     package let gradients: FloatBuffer
     private let places: [String: Int]
 
-    /// - Throws: `tensor-missing`, `tensor-dtype`, `tensor-shape`, each naming the tensor.
+    /// - Throws: as the other.
     package init(from file: SafetensorsFile, configuration: EncoderConfiguration) throws(Fault) {
+        try self.init(from: EncoderFiles(file), configuration: configuration)
+    }
+
+    /// - Throws: `tensor-missing`, `tensor-dtype`, `tensor-shape`, each naming the tensor.
+    package init(from files: EncoderFiles, configuration: EncoderConfiguration) throws(Fault) {
         self.configuration = configuration
         let all = configuration.tensors
         tensors = Self.place(all)
@@ -36,8 +41,10 @@ package struct EncoderParameters: Sendable {
         let count = tensors.map(\.range.upperBound).max() ?? 0
         values = FloatBuffer(count: count)
         gradients = FloatBuffer(count: count)
-        for tensor in tensors { view(tensor).assign(try tensor.tensor.values(in: file)) }
-        file.releasePages()
+        for tensor in tensors {
+            view(tensor).assign(try tensor.tensor.values(in: files.file(of: EncoderPart(number: tensor.layer))))
+        }
+        for file in [files.imported] + files.learned.values { file.releasePages() }
     }
 
     /// Storage order: within a layer the three weights of attention first, then their biases, then the rest.
@@ -76,11 +83,20 @@ package struct EncoderParameters: Sendable {
         return tensors[place]
     }
 
-    /// Copies of some tensors, for a file.
-    package func snapshot(where include: (ParameterTensor) -> Bool) -> [SafetensorsWriter.Tensor] {
-        tensors.filter(include).map {
-            SafetensorsWriter.Tensor(name: $0.name, shape: $0.tensor.shape, values: view($0).copyValues())
+    /// Safetensors files of some parts, as `Backbone.replacing` takes them: names are those of `imported`.
+    package func files(
+        of layers: TrainableLayers, namedAsIn imported: SafetensorsFile
+    ) throws(Fault) -> [EncoderPart: [UInt8]] {
+        var files: [EncoderPart: [UInt8]] = [:]
+        for layer in layers.layers.sorted() {
+            let own = tensors.filter { $0.layer == layer }.map { tensor in
+                SafetensorsWriter.Tensor(
+                    name: tensor.tensor.storedName(in: imported) ?? tensor.name, shape: tensor.tensor.shape,
+                    values: view(tensor).copyValues())
+            }
+            files[EncoderPart(number: layer)] = try SafetensorsWriter.encode(tensors: own)
         }
+        return files
     }
 }
 

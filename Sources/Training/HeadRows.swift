@@ -70,7 +70,7 @@ struct HeadRows: Sendable {
         return (total, count)
     }
 
-    private static func mismatch(_ example: TrainingExample) -> Fault {
+    static func mismatch(_ example: TrainingExample) -> Fault {
         Fault(.defect, "features-mismatch", "features and labels of document \(example.id) do not fit together")
     }
 }

@@ -12,6 +12,10 @@ package struct TrainingOutcome: Sendable {
     package let after: Evaluation
     /// In the order of the tasks that were asked for.
     package let tasks: [TaskTraining]
+    /// Nil when the encoder was frozen all the time.
+    package var encoder: EncoderTraining?
+    /// Parts of the encoder that have learned, as `Backbone.replacing` takes them.
+    package var learnedParts: [EncoderPart: [UInt8]] = [:]
 }
 
 /// How one head's training went.
@@ -96,22 +100,33 @@ package struct HeadTrainer: Sendable {
         progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws(Fault) -> TrainingOutcome {
         for task in tasks { try TrainingReadiness.check(examples, for: task) }
+        return try train(
+            partition(examples, tasks: tasks), tasks: tasks, initial: initial, progress: progress,
+            isCancelled: isCancelled)
+    }
+
+    /// The sides that `train` puts `examples` on.
+    package func partition(_ examples: [TrainingExample], tasks: [AnnotationTask]) throws(Fault) -> Partition {
         let rows = examples.map { example in
             let known = tasks.filter(example.isLabelled).map { ($0.name, example.classes(of: $0)) }
             return Split.Row(
                 bodyHash: example.bodyHash, classes: Dictionary(known, uniquingKeysWith: { $0.union($1) }))
         }
         let parts = try options.split.partition(rows)
-        func part(_ part: Split.Part) -> [TrainingExample] { zip(examples, parts).filter { $1 == part }.map(\.0) }
-        return try train(
-            Partition(training: part(.training), validation: part(.validation), heldOut: part(.heldOut)),
-            tasks: tasks, initial: initial, progress: progress, isCancelled: isCancelled)
+        func part(_ part: Split.Part) -> [TrainingExample] {
+            zip(examples, parts).filter { $1 == part }.map(\.0).sorted(by: TrainingExample.precedes)
+        }
+        return Partition(training: part(.training), validation: part(.validation), heldOut: part(.heldOut))
     }
 
     /// The same on parts that the caller has chosen.
+    ///
+    /// - Parameters:
+    ///   - kept: tasks whose heads stay as they are in the model in force.
+    ///   - untrained: tasks whose heads only get the weights that training would begin with.
     package func train(
-        _ partition: Partition, tasks: [AnnotationTask], initial: HeadSet? = nil,
-        progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+        _ partition: Partition, tasks: [AnnotationTask], kept: Set<String> = [], untrained: Set<String> = [],
+        initial: HeadSet? = nil, progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws(Fault) -> TrainingOutcome {
         let sorted = Partition(
             training: partition.training.sorted(by: TrainingExample.precedes),
@@ -128,6 +143,10 @@ package struct HeadTrainer: Sendable {
         for (index, task) in tasks.enumerated() {
             let run = try TaskRun(task: task, partition: sorted, hidden: hidden, initial: initial, options: options)
             before.keep(orReplace: task, with: run.initialHead)
+            guard !kept.contains(task.name), !untrained.contains(task.name) else {
+                if !kept.contains(task.name) { after.replace(run.initialHead) }
+                continue
+            }
             let result = try run.train(
                 progress: { progress(.epoch($0, epochs: $1, task: index + 1, tasks: tasks.count)) },
                 isCancelled: isCancelled)

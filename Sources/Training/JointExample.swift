@@ -1,4 +1,4 @@
-import Annotations
+package import Annotations
 package import Model
 
 /// One window of a labelled document: what a joint run learns from.
@@ -28,8 +28,9 @@ package struct JointExample: Sendable {
     /// The windows of a document.
     ///
     /// - Parameters:
-    ///   - example: what people said, with tags by word of the document.
-    /// - Throws: `label-unknown`.
+    ///   - example: what people said.
+    ///   - text: of the same document.
+    /// - Throws: `label-unknown`; `features-mismatch` for tags that do not fit the text's words.
     package static func windows(
         of example: TrainingExample, text: TrainingText, tasks: [AnnotationTask]
     ) throws(Fault) -> [JointExample] {
@@ -56,12 +57,15 @@ package struct JointExample: Sendable {
                 tags[task.name] = indices
             }
         }
+        guard tags.isEmpty || example.wordIndices.count == text.windows.reduce(0, { $0 + $1.words.count }),
+            example.wordIndices.allSatisfy({ index in tags.values.allSatisfy { $0.indices.contains(index) } })
+        else { throw HeadRows.mismatch(example) }
         let share = 1 / Float(text.windows.count)
         return text.windows.map { window in
             JointExample(
                 window: window, share: share, labels: labels,
                 tags: tags.mapValues { tags in
-                    window.words.map { tags.indices.contains($0.index) ? tags[$0.index] : TagSet.outside }
+                    window.words.map { tags[example.wordIndices[$0.index]] }
                 })
         }
     }

@@ -39,6 +39,11 @@ package struct JointOptions: Sendable, Hashable, Codable {
     package var classWeights = ClassWeights.none
     /// Share of the target that is spread over all classes, 0..<1.
     package var labelSmoothing = 0.0
+    /// Whether heads learn on the encoder as it is before they learn together with it (LP-FT; Kumar et al. 2022): a head
+    /// that knows nothing would first of all damage what the encoder knows.
+    package var probesFirst = true
+    /// Epochs that are worse than the best before the run stops.
+    package var patience = 2
     package var seed: UInt64 = 1
     /// Bytes for what a step has to remember of a batch. A batch that needs more is learned from in parts, with the same
     /// gradient; nil: half a gigabyte.
@@ -58,6 +63,8 @@ package struct JointOptions: Sendable, Hashable, Codable {
         try HeadTrainingOptions.check("learning-rate decay", rates.decay, 0...1)
         try HeadTrainingOptions.check("weight decay", weightDecay, 0...10)
         try HeadTrainingOptions.check("warm-up", warmup, 0...1)
+        try HeadTrainingOptions.check("clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
+        try HeadTrainingOptions.check("patience", Double(patience), 1...10_000)
         try HeadTrainingOptions.check("dropout", dropout, 0...0.95)
         try HeadTrainingOptions.check("label smoothing", labelSmoothing, 0...0.95)
         for (task, weight) in lossWeights.sorted(by: { $0.key < $1.key }) {

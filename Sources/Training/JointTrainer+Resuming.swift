@@ -7,9 +7,14 @@ extension JointTrainer {
     /// - Parameters:
     ///   - fingerprint: of what it was made with: examples, options, first weights, program.
     ///   - notes: what the caller wants to find again.
+    ///   - more: numbers that the caller wants to find again, by name.
     /// - Throws: `resume-write`.
-    package func save(to file: ResumeFile, fingerprint: String, notes: String) throws(Fault) {
-        var sections: [(name: String, count: Int, values: () -> [Float])] = []
+    package func save(
+        to file: ResumeFile, fingerprint: String, notes: String, more: [(name: String, values: [Float])] = []
+    ) throws(Fault) {
+        var sections: [(name: String, count: Int, values: () -> [Float])] = more.map { more in
+            ("more/" + more.name, more.values.count, { more.values })
+        }
         var steps: [String: Int] = [:]
         for (index, tensor) in parameters.tensors.enumerated() where optimizer.steps[index] > 0 {
             let moments = optimizer.moments(of: tensor)
@@ -39,11 +44,14 @@ extension JointTrainer {
 
     /// Continues where a run with the same fingerprint was interrupted, if there is a whole file of one.
     ///
-    /// - Returns: the notes of the file, nil when there was none to continue from; and files that were damaged.
-    package func resume(from file: ResumeFile, fingerprint: String) -> (notes: String?, damaged: [String]) {
+    /// - Returns: what the caller gave to `save`, nil when there was no file to continue from; and files that were damaged.
+    package func resume(
+        from file: ResumeFile, fingerprint: String
+    ) -> (found: (notes: String, more: [String: [Float]])?, damaged: [String]) {
         let (found, damaged) = file.newest(fingerprint: fingerprint)
         guard let (header, sections) = found, apply(header, sections) else { return (nil, damaged) }
-        return (header.notes, damaged)
+        let more = sections.filter { $0.key.hasPrefix("more/") }.map { (String($0.key.dropFirst(5)), $0.value) }
+        return ((header.notes, Dictionary(uniqueKeysWithValues: more)), damaged)
     }
 
     /// - Returns: false, with nothing changed, for a file whose sections are not this run's.

@@ -1,6 +1,6 @@
 package import Annotations
 import Foundation
-package import Model
+internal import Model
 package import Tensors
 
 /// Encoder layers and heads that learn together.
@@ -112,6 +112,9 @@ package final class JointTrainer {
         try finish(trainable, sums: sums, totals: totals)
         return step % stepsPerEpoch == 0
     }
+
+    /// Of the encoder's top layer at the last step.
+    package var learningRate: Double { options.rates.base * schedule.factor(step: max(step - 1, 0)) }
 
     /// Mean loss of each task over the steps of the epoch so far.
     package var meanLosses: [String: Double] { losses.mapValues(\.mean) }

@@ -1,4 +1,4 @@
-package import Annotations
+import Annotations
 import Foundation
 import Model
 

@@ -132,16 +132,22 @@ struct TaskRun {
         Self.firstParameters(of: task, hidden: hidden, inputScale: inputScale, options: options)
     }
 
-    /// Nil without rows.
     private func score(_ parameters: HeadParameters, on rows: [TrainingExample]) throws(Fault) -> ValidationScore? {
+        try Self.score(TrainedHead(task: task, parameters: parameters), on: rows, hidden: hidden)
+    }
+
+    /// Nil without rows.
+    static func score(
+        _ head: TrainedHead, on rows: [TrainingExample], hidden: Int
+    ) throws(Fault) -> ValidationScore? {
         guard !rows.isEmpty else { return nil }
-        switch try TrainedHead(task: task, parameters: parameters) {
+        switch head {
         case .classification(let head):
             let metrics = try Evaluation.metrics(of: head, on: rows)
             return ValidationScore(metric: metrics.accuracy, loss: metrics.logLoss)
-        case .entities(let head):
-            let metrics = try Evaluation.metrics(of: head, on: rows)
-            let loss = try HeadRows(rows, task: task, hidden: hidden).loss(of: parameters)
+        case .entities(let entities):
+            let metrics = try Evaluation.metrics(of: entities, on: rows)
+            let loss = try HeadRows(rows, task: head.task, hidden: hidden).loss(of: head.parameters)
             return ValidationScore(metric: metrics.micro.f1, loss: loss.sum / Double(max(loss.count, 1)))
         }
     }
@@ -172,7 +178,7 @@ struct TaskRun {
     /// AdamW's steps have the learning rate's size whatever the gradient's, so the features' size decides how far a step
     /// moves the logits; left alone, the same options would learn embeddings of length 1 four times slower than
     /// un-normalised ones. The sizes are measured (docs/training.md).
-    private static func workingSize(of kind: AnnotationTask.Kind) -> Float {
+    static func workingSize(of kind: AnnotationTask.Kind) -> Float {
         switch kind {
         case .classification: 0.3
         case .entities: 1.4

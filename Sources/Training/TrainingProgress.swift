@@ -19,4 +19,9 @@ package enum TrainingProgress: Sendable {
     case features(done: Int, total: Int)
     /// A task has finished an epoch; `task` of `tasks` counts from 1, `epochs` is the most there can be.
     case epoch(EpochRecord, epochs: Int, task: Int, tasks: Int)
+    /// Encoder and heads have taken `done` of `total` steps; `losses` are means over the epoch so far by task, and
+    /// `learningRate` is that of the top layer.
+    case step(done: Int, total: Int, epoch: Int, losses: [String: Double], learningRate: Double)
+    /// An epoch of encoder and heads together, judged: one record a task.
+    case encoderEpoch([EpochRecord], epochs: Int)
 }

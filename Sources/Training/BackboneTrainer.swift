@@ -1,0 +1,89 @@
+package import Annotations
+package import Model
+import Tensors
+
+/// Trains encoder layers and heads: heads on the encoder as it is, then, when the plan says that layers learn, both
+/// together, judged after every epoch on rows that were not learned from.
+///
+/// A pure function of rows, options, backbone and first heads. Threads, interruptions and resumption change no bit.
+package struct BackboneTrainer: Sendable {
+    /// Of the heads' own training, and of the split.
+    package let probe: HeadTrainingOptions
+    package let options: JointOptions
+    /// Threads; the caller's is one of them.
+    package let workers: Int
+    package let tokenBudget: Int
+
+    /// Where an interrupted run goes on.
+    package struct Resuming: Sendable {
+        package let file: ResumeFile
+        /// Of what else decides the result: the program's version.
+        package let salt: String
+        /// Seconds between two files. One is also written after every epoch.
+        package var interval = 120.0
+        /// Told what was found: steps that need not be taken again, and files that were damaged.
+        package var found: @Sendable (_ steps: Int, _ damaged: [String]) -> Void
+
+        package init(
+            file: ResumeFile, salt: String, interval: Double = 120,
+            found: @escaping @Sendable (_ steps: Int, _ damaged: [String]) -> Void = { _, _ in }
+        ) {
+            (self.file, self.salt, self.interval, self.found) = (file, salt, interval, found)
+        }
+    }
+
+    /// - Throws: `training-option` for a value out of range. What depends on encoder and tasks is checked in `train`.
+    package init(
+        probe: HeadTrainingOptions, options: JointOptions, workers: Int,
+        tokenBudget: Int = BatchPlanner.defaultTokenBudget
+    ) throws(Fault) {
+        try probe.validate()
+        (self.probe, self.options, self.workers, self.tokenBudget) = (probe, options, workers, tokenBudget)
+    }
+
+    /// - Parameters:
+    ///   - documents: as the database has them.
+    ///   - examples: of the same documents, as `ExampleBuilder` made them with `backbone`.
+    ///   - tasks: with all labels that a head shall know.
+    ///   - backbone: computing in fp32.
+    ///   - initial: heads of the model in force.
+    ///   - progress: on the calling thread.
+    ///   - isCancelled: asked before every step.
+    /// - Throws: what `HeadTrainer.train` and `JointTrainer.init` throw; `freeze-plan`; `resume-write`.
+    package func train(
+        _ documents: [LabelledDocument], examples: [TrainingExample], tasks: [AnnotationTask], backbone: Backbone,
+        initial: HeadSet? = nil, resuming: Resuming? = nil, progress: (TrainingProgress) -> Void = { _ in },
+        isCancelled: @Sendable () -> Bool = { false }
+    ) throws(Fault) -> TrainingOutcome {
+        let plan = try options.plan
+        try options.validate(layers: backbone.configuration.layers, tasks: tasks.map(\.name))
+        for task in tasks { try TrainingReadiness.check(examples, for: task) }
+        let partition = try HeadTrainer(options: probe).partition(examples, tasks: tasks)
+        let probed = try probeHeads(
+            partition, plan: plan, tasks: tasks, initial: initial, progress: progress, isCancelled: isCancelled)
+        guard plan.trainsEncoder(epochs: options.epochs, layers: backbone.configuration.layers) else { return probed }
+        let run = try BackboneRun(
+            self, documents: documents, partition: partition, tasks: tasks, backbone: backbone, probed: probed)
+        return try run.run(initial: initial, resuming: resuming, progress: progress, isCancelled: isCancelled)
+    }
+
+    /// The heads that learning together begins with.
+    private func probeHeads(
+        _ partition: HeadTrainer.Partition, plan: FreezePlan, tasks: [AnnotationTask], initial: HeadSet?,
+        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+    ) throws(Fault) -> TrainingOutcome {
+        for task in tasks where !plan.trainsHead(of: task.name) {
+            guard HeadDraft(initial).head(of: task)?.task == task else {
+                throw Fault(
+                    .configuration, "freeze-plan",
+                    "the plan \(plan) keeps the head of task \"\(task.name)\", and the model in force has none that knows "
+                        + "all of its labels",
+                    hint: "train a head for the task first: glossator train --freeze backbone-frozen")
+            }
+        }
+        return try HeadTrainer(options: probe).train(
+            partition, tasks: tasks, kept: Set(tasks.map(\.name).filter { !plan.trainsHead(of: $0) }),
+            untrained: options.probesFirst ? [] : Set(tasks.map(\.name)), initial: initial, progress: progress,
+            isCancelled: isCancelled)
+    }
+}
