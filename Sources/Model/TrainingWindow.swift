@@ -10,6 +10,8 @@ package struct TrainingWindow: Sendable, Hashable {
     /// For each word whose first piece this window owns: which of the document's words with tokens it is, and its row.
     package let words: [(index: Int, row: Int)]
 
+    package init(ids: [Int32], words: [(index: Int, row: Int)]) { (self.ids, self.words) = (ids, words) }
+
     package static func == (a: TrainingWindow, b: TrainingWindow) -> Bool {
         a.ids == b.ids && a.words.elementsEqual(b.words) { $0 == $1 }
     }

@@ -239,7 +239,7 @@ final class BackboneRun {
         ).examples
         var draft = HeadDraft(probed.heads)
         var trained: [TaskTraining] = []
-        for (task, parameters) in found {
+        for (task, parameters) in found where joint.plan.trainsHead(of: task.name) {
             let temperature = try temperature(of: task, parameters, verdict.examples, learned: learned)
             let head = try TrainedHead(task: task, parameters: parameters, temperature: temperature ?? 1)
             draft.replace(head)

@@ -11,6 +11,7 @@ struct JointHead: Sendable {
     /// On the task's loss.
     let weight: Double
     let learns: Bool
+    private let given: HeadParameters
     private let loss: JointLoss
     private let dropout: Float
     private let random: RandomSource
@@ -28,7 +29,7 @@ struct JointHead: Sendable {
         task: AnnotationTask, parameters: HeadParameters, inputScale: Float, counts: [Int], options: JointOptions,
         learns: Bool
     ) {
-        (self.task, self.inputScale, self.learns) = (task, inputScale, learns)
+        (self.task, self.inputScale, self.learns, given) = (task, inputScale, learns, parameters)
         weight = options.lossWeights[task.name] ?? 1
         loss = JointLoss(
             classWeights: options.classWeights == .balanced ? JointLoss.balanced(counts) : [],
@@ -46,7 +47,7 @@ struct JointHead: Sendable {
     }
 
     /// For inputs as the model gives them.
-    var found: HeadParameters { parameters.forInputs(scaledBy: 1 / inputScale) }
+    var found: HeadParameters { learns ? parameters.forInputs(scaledBy: 1 / inputScale) : given }
 
     mutating func beginStep() {
         for index in gradient.weights.values.indices { gradient.weights.values[index] = 0 }

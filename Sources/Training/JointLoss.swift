@@ -1,11 +1,15 @@
-import Tensors
+package import Tensors
 
 /// Weighted cross-entropy with label smoothing, and its gradient.
-struct JointLoss: Sendable {
+package struct JointLoss: Sendable {
     /// One a class; empty: all 1.
-    let classWeights: [Float]
+    package let classWeights: [Float]
     /// Share of the target that is spread over all classes.
-    let smoothing: Float
+    package let smoothing: Float
+
+    package init(classWeights: [Float], smoothing: Float) {
+        (self.classWeights, self.smoothing) = (classWeights, smoothing)
+    }
 
     /// The sum over rows of `weight · class weight · cross-entropy`, and its gradient times `scale`.
     ///
@@ -17,7 +21,7 @@ struct JointLoss: Sendable {
     ///   - targets: -1 for a row without a label.
     ///   - weights: one a row.
     ///   - gradient: becomes `[rows, classes]`.
-    func run(
+    package func run(
         _ logits: Matrix, targets: [Int32], weights: [Float], scale: Float, into gradient: inout Matrix
     ) -> Double {
         let plain = softmaxCrossEntropy(logits: logits, targets: targets, into: &gradient, scale: 1)
@@ -50,7 +54,7 @@ struct JointLoss: Sendable {
     }
 
     /// Weights in inverse proportion to how often each class occurs: mean 1 over the occurrences, 10 at the most.
-    static func balanced(_ counts: [Int]) -> [Float] {
+    package static func balanced(_ counts: [Int]) -> [Float] {
         let present = counts.filter { $0 > 0 }.count
         let total = counts.reduce(0, +)
         return counts.map { count in

@@ -58,7 +58,7 @@ package struct ResumeFile: Sendable {
             }
             try file.write(contentsOf: Array(hash.finish().utf8))
             try file.synchronize()
-            _ = try FileManager.default.replaceItemAt(target, withItemAt: partial)
+            guard rename(partial.path, target.path) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         } catch {
             throw Fault(
                 .system, "resume-write",

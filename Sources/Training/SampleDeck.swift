@@ -1,8 +1,8 @@
-import Annotations
+package import Annotations
 import Tensors
 
 /// In which order a run takes its examples: a pure function of seed, epoch and the examples' tasks.
-struct SampleDeck: Sendable {
+package struct SampleDeck: Sendable {
     /// Examples that were put together because the same task decides how often they come up.
     private let groups: [[Int]]
     private let sampling: JointOptions.Sampling
@@ -10,7 +10,7 @@ struct SampleDeck: Sendable {
     private static let stream: UInt32 = 0xDEC
 
     /// An example that several tasks have labels for counts as one of the rarest of them.
-    init(_ examples: [JointExample], tasks: [AnnotationTask], sampling: JointOptions.Sampling, seed: UInt64) {
+    package init(_ examples: [JointExample], tasks: [AnnotationTask], sampling: JointOptions.Sampling, seed: UInt64) {
         let counts = tasks.map { task in examples.reduce(0) { $0 + ($1.says(task) ? 1 : 0) } }
         var groups = [[Int]](repeating: [], count: tasks.count)
         for (index, example) in examples.enumerated() {
@@ -23,13 +23,13 @@ struct SampleDeck: Sendable {
     }
 
     /// Examples of an epoch, as many whatever the sampling.
-    var count: Int { groups.reduce(0) { $0 + $1.count } }
+    package var count: Int { groups.reduce(0) { $0 + $1.count } }
 
     /// Indices into the examples, in order; `epoch` counts from 1.
     ///
     /// Where a task is to come up more often than it has examples, it goes on into its next shuffle, and where less often
     /// an epoch ends in the middle of one: over the epochs every example comes up as often as the others of its group.
-    func order(epoch: Int) -> [Int] {
+    package func order(epoch: Int) -> [Int] {
         var drawn: [Int] = []
         for (group, members) in groups.enumerated() {
             let quota = quotas[group]

@@ -1,4 +1,4 @@
-import Model
+package import Model
 import Tensors
 
 /// What a layer's forward pass leaves for the way back. All `[tokens, …]`.
@@ -34,7 +34,7 @@ struct LayerGradients: Sendable {
 
 /// The memory of one step, in one buffer that is used again: views for a batch of some tokens, and for the layers that
 /// have to be remembered.
-struct TrainingMemory: Sendable {
+package struct TrainingMemory: Sendable {
     /// Rows of a tile. Fixed, whatever the number of threads: sums and products must not depend on it.
     static let tileRows = 128
 
@@ -92,7 +92,7 @@ struct TrainingMemory: Sendable {
     }
 
     /// What `init` takes for a token, about; `remembered` layers of the encoder.
-    static func bytesPerToken(_ configuration: EncoderConfiguration, remembered: Int) -> Int {
+    package static func bytesPerToken(_ configuration: EncoderConfiguration, remembered: Int) -> Int {
         let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
         return MemoryLayout<Float>.stride
             * ((remembered + 1) * (7 * hidden + inner) + (remembered + 4) * hidden + 7 * hidden + inner)
