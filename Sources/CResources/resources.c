@@ -36,6 +36,9 @@ static const unsigned char migration_0011[] = {
 static const unsigned char migration_0012[] = {
 #embed "../../migrations/0012_learned_layers.sql"
 };
+static const unsigned char migration_0013[] = {
+#embed "../../migrations/0013_training_record.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -60,6 +63,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0010_health.sql", migration_0010),
     RESOURCE("0011_certificates.sql", migration_0011),
     RESOURCE("0012_learned_layers.sql", migration_0012),
+    RESOURCE("0013_training_record.sql", migration_0013),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

@@ -39,6 +39,20 @@ package struct Backbone: Sendable {
             files: files, importedHash: importedHash, learnedHashes: learnedHashes)
     }
 
+    /// The backbone as it was imported, without anything that has been learned since.
+    package func asImported() throws(Fault) -> Backbone {
+        guard !learnedHashes.isEmpty else { return self }
+        let files = EncoderFiles(files.imported)
+        return Backbone(
+            configuration: configuration,
+            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
+            tokenizer: tokenizer,
+            space: EmbeddingSpace(
+                backboneHash: importedHash, pooling: space.pooling, normalization: space.normalization,
+                dimensions: space.dimensions),
+            maximumTokens: maximumTokens, sourceFiles: sourceFiles, files: files, importedHash: importedHash)
+    }
+
     /// The same backbone with some parts of its encoder replaced, by what has been learned. Parts that were replaced before
     /// and are not among these stay as they are.
     ///

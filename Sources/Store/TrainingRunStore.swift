@@ -52,7 +52,8 @@ package struct TrainingRunStore: Sendable {
     ///
     /// - Parameter metricsBefore: JSON text, as `metricsAfter`.
     package func finish(
-        run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, message: String
+        run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, record: String? = nil,
+        message: String
     ) async throws(Fault) {
         let (status, modelID): (String, Int64?) =
             switch end {
@@ -66,6 +67,7 @@ package struct TrainingRunStore: Sendable {
                 [
                     .int8(run), .text(status), .optional(modelID), metricsBefore.map { .jsonb($0) } ?? .null,
                     metricsAfter.map { .jsonb($0) } ?? .null, .text(message.withoutNUL),
+                    record.map { .jsonb($0) } ?? .null,
                 ])
             guard let row = rows.first else { throw Self.lost(run) }
             if case .promoted(let id) = end {
@@ -88,19 +90,37 @@ package struct TrainingRunStore: Sendable {
         package let metricsBefore: String?
         package let metricsAfter: String?
         package let counts: String
+        package let options: String
+        package let codeVersion: String
+        /// What the run did; null for one that failed.
+        package let record: String?
     }
 
     /// The newest runs.
-    package func runs(collection: String? = nil, limit: Int = 20) async throws(Fault) -> [RunRow] {
-        try await connection.rows(of: Self.list, [.optional(collection), .int4(Int32(clamping: limit))]) {
-            (row) throws(Fault) in
+    package func runs(
+        collection: String? = nil, id: Int64? = nil, limit: Int = 20
+    ) async throws(Fault) -> [RunRow] {
+        try await connection.rows(
+            of: Self.list, [.optional(collection), .int4(Int32(clamping: limit)), .optional(id)]
+        ) { (row) throws(Fault) in
             RunRow(
                 id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
                 modelID: try row.optionalInt64(3), status: try row.text(4), startedAt: try row.date(5),
                 finishedAt: try row.optionalDate(6), message: try row.optionalText(7),
                 metricsBefore: try row.optionalJSON(8), metricsAfter: try row.optionalJSON(9),
-                counts: try row.json(10))
+                counts: try row.json(10), options: try row.json(11), codeVersion: try row.text(12),
+                record: try row.optionalJSON(13))
         }
+    }
+
+    /// Throws `not-found`.
+    package func run(id: Int64) async throws(Fault) -> RunRow {
+        guard let run = try await runs(id: id, limit: 1).first else {
+            throw Fault(
+                .input, "not-found", "there is no training run \(id)",
+                hint: "SELECT id, collection, status, started_at FROM glossator.training_runs ORDER BY id DESC")
+        }
+        return run
     }
 
     private static func lost(_ run: Int64) -> Fault {
@@ -139,7 +159,7 @@ package struct TrainingRunStore: Sendable {
         """
         UPDATE glossator.training_runs
         SET status = $2::text, model_id = $3::bigint, metrics_before = $4::jsonb, metrics_after = $5::jsonb,
-            message = $6::text, finished_at = now()
+            message = $6::text, record = $7::jsonb, finished_at = now()
         WHERE id = $1::bigint AND status = 'running'
         RETURNING collection
         """)
@@ -148,8 +168,10 @@ package struct TrainingRunStore: Sendable {
         "training_list",
         """
         SELECT id, collection, parent_model_id, model_id, status, started_at, finished_at, message, metrics_before,
-            metrics_after, counts
-        FROM glossator.training_runs WHERE $1::text IS NULL OR collection = $1::text ORDER BY id DESC LIMIT $2::integer
+            metrics_after, counts, options, code_version, record
+        FROM glossator.training_runs
+        WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
+        ORDER BY id DESC LIMIT $2::integer
         """)
 
     static let statements = [ensureCollection, closeDead, start, beat, finish, list]

@@ -81,7 +81,11 @@ final class BackboneRun {
         isCancelled: @Sendable () -> Bool
     ) throws(Fault) -> TrainingOutcome {
         let fingerprint: String? = if let resuming { try fingerprint(initial, salt: resuming.salt) } else { nil }
-        try begin(resuming, fingerprint: fingerprint ?? "", isCancelled: isCancelled)
+        let file = resuming.flatMap { resuming in
+            fingerprint.map { ResumeFile(folder: resuming.folder + "/run-" + $0.prefix(16)) }
+        }
+        try judgeStart(isCancelled: isCancelled)
+        if let file, let fingerprint { goOn(from: file, fingerprint: fingerprint, found: resuming?.found) }
         var lastSaved = ContinuousClock.now
         while !joint.isFinished, !isOver {
             guard !isCancelled() else { throw HeadTrainer.cancelled }
@@ -95,13 +99,15 @@ final class BackboneRun {
                 let records = try judgeEpoch(epoch, isCancelled: isCancelled)
                 progress(.encoderEpoch(records, epochs: trainer.options.epochs))
             }
-            guard let resuming, let fingerprint else { continue }
+            guard let resuming, let file, let fingerprint else { continue }
             if ended || ContinuousClock.now - lastSaved > .seconds(resuming.interval) {
-                try save(to: resuming.file, fingerprint: fingerprint)
+                try save(to: file, fingerprint: fingerprint)
                 lastSaved = .now
             }
         }
-        return try outcome(isCancelled: isCancelled)
+        var outcome = try outcome(isCancelled: isCancelled)
+        outcome.resumeFile = file
+        return outcome
     }
 
     /// Whether the last epochs were no better than one before.
@@ -113,15 +119,18 @@ final class BackboneRun {
 
     // MARK: - Epochs
 
-    private func begin(
-        _ resuming: BackboneTrainer.Resuming?, fingerprint: String, isCancelled: @Sendable () -> Bool
-    ) throws(Fault) {
+    /// The encoder as it is may be better than all that follows.
+    private func judgeStart(isCancelled: @Sendable () -> Bool) throws(Fault) {
         if let start = judge.total(try judge.judge(joint.foundHeads, on: backbone, isCancelled: isCancelled).scores) {
             _ = choice.isBest(start, epoch: 0)
         }
-        guard let resuming else { return }
-        let (found, damaged) = joint.resume(from: resuming.file, fingerprint: fingerprint)
-        resuming.found(found == nil ? 0 : joint.step, damaged)
+    }
+
+    private func goOn(
+        from file: ResumeFile, fingerprint: String, found report: ((_ steps: Int, _ damaged: [String]) -> Void)?
+    ) {
+        let (found, damaged) = joint.resume(from: file, fingerprint: fingerprint)
+        report?(found == nil ? 0 : joint.step, damaged)
         guard let found, let notes = try? JSONDecoder().decode(Notes.self, from: Data(found.notes.utf8)) else { return }
         self.notes = notes
         for (epoch, records) in Dictionary(grouping: notes.curve, by: \.epoch).sorted(by: { $0.key < $1.key }) {
@@ -247,7 +256,8 @@ final class BackboneRun {
         }
         let heads = try draft.headSet()
         var outcome = TrainingOutcome(
-            heads: heads, before: probed.before, after: try Evaluation(of: heads, on: held), tasks: trained)
+            heads: heads, before: probed.before, after: try Evaluation(of: heads, on: held), tasks: trained,
+            worst: WorstError.find(heads, on: held))
         outcome.learnedParts = parts
         outcome.encoder = record()
         return outcome

@@ -16,7 +16,8 @@ package struct BackboneTrainer: Sendable {
 
     /// Where an interrupted run goes on.
     package struct Resuming: Sendable {
-        package let file: ResumeFile
+        /// Each run has a folder of its own in it, named by all that decides its result.
+        package let folder: String
         /// Of what else decides the result: the program's version.
         package let salt: String
         /// Seconds between two files. One is also written after every epoch.
@@ -25,10 +26,10 @@ package struct BackboneTrainer: Sendable {
         package var found: @Sendable (_ steps: Int, _ damaged: [String]) -> Void
 
         package init(
-            file: ResumeFile, salt: String, interval: Double = 120,
+            folder: String, salt: String, interval: Double = 120,
             found: @escaping @Sendable (_ steps: Int, _ damaged: [String]) -> Void = { _, _ in }
         ) {
-            (self.file, self.salt, self.interval, self.found) = (file, salt, interval, found)
+            (self.folder, self.salt, self.interval, self.found) = (folder, salt, interval, found)
         }
     }
 

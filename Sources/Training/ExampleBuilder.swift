@@ -179,6 +179,7 @@ package struct ExampleBuilder: Sendable {
         return TrainingExample(
             id: document.id, bodyHash: document.bodyHash, embedding: features.embedding, labels: labels,
             words: tags.isEmpty ? Matrix(rows: 0, columns: features.words.columns) : features.words,
-            wordIndices: tags.isEmpty ? [] : Array(features.wordSpans.indices), tags: tags)
+            wordIndices: tags.isEmpty ? [] : Array(features.wordSpans.indices), tags: tags,
+            wordSpans: tags.isEmpty ? [] : features.wordSpans)
     }
 }

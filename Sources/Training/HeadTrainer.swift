@@ -7,15 +7,19 @@ package struct TrainingOutcome: Sendable {
     /// The trained heads, and those of the model in force that were not trained, unchanged.
     package let heads: HeadSet
     /// The model in force on the held-out rows; for a task that had no head, first weights that have learned nothing.
-    package let before: Evaluation
+    package var before: Evaluation
     /// The trained heads on the same rows. No held-out row was learned from or chosen by.
     package let after: Evaluation
     /// In the order of the tasks that were asked for.
     package let tasks: [TaskTraining]
+    /// The trained heads' worst on the held-out rows.
+    package let worst: [WorstError]
     /// Nil when the encoder was frozen all the time.
     package var encoder: EncoderTraining?
     /// Parts of the encoder that have learned, as `Backbone.replacing` takes them.
     package var learnedParts: [EncoderPart: [UInt8]] = [:]
+    /// What an interrupted run would have gone on from; to be removed when the result is safe.
+    package var resumeFile: ResumeFile?
 }
 
 /// How one head's training went.
@@ -156,7 +160,8 @@ package struct HeadTrainer: Sendable {
         let heads = try after.headSet()
         return TrainingOutcome(
             heads: heads, before: try Evaluation(of: before.headSet(), on: sorted.heldOut),
-            after: try Evaluation(of: heads, on: sorted.heldOut), tasks: trained)
+            after: try Evaluation(of: heads, on: sorted.heldOut), tasks: trained,
+            worst: WorstError.find(heads, on: sorted.heldOut))
     }
 
     static let cancelled = Fault(

@@ -1,6 +1,6 @@
 package import Annotations
 import Foundation
-internal import Model
+package import Model
 package import Tensors
 
 /// Encoder layers and heads that learn together.
@@ -58,9 +58,17 @@ package final class JointTrainer {
                 task: head.task, parameters: head.parameters, inputScale: head.inputScale,
                 counts: Self.counts(head.task, examples), options: options, learns: plan.trainsHead(of: head.task.name))
         }
+        partTokens = Self.partTokens(options, plan: plan, configuration: parameters.configuration)
+    }
+
+    /// Most tokens that are learned from at a time; a single window may have more.
+    package static func partTokens(
+        _ options: JointOptions, plan: FreezePlan, configuration: EncoderConfiguration
+    ) -> Int {
+        let layers = configuration.layers
         let remembered = layers - max(plan.trainable(epoch: options.epochs, layers: layers).lowest ?? layers, 0)
-        let bytes = TrainingMemory.bytesPerToken(parameters.configuration, remembered: remembered)
-        partTokens = max(1, (options.memory ?? 512 << 20) / bytes)
+        let bytes = TrainingMemory.bytesPerToken(configuration, remembered: remembered)
+        return max(1, (options.memory ?? 512 << 20) / bytes)
     }
 
     private static func steps(of count: Int, _ options: JointOptions) -> Int {

@@ -82,9 +82,18 @@ package struct ResumeFile: Sendable {
         return (nil, damaged)
     }
 
-    /// Removes both files, once a run has ended.
-    package func remove() {
-        for index in names.indices { try? FileManager.default.removeItem(at: url(of: index)) }
+    /// Removes the folder with both files, once a run has ended.
+    package func remove() { try? FileManager.default.removeItem(at: folder) }
+
+    /// Removes folders of runs that have not gone on for two weeks.
+    package static func removeOld(in folder: String) {
+        let files = FileManager.default
+        let root = URL(fileURLWithPath: folder, isDirectory: true)
+        for name in (try? files.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix("run-") {
+            let run = root.appendingPathComponent(name)
+            let date = try? run.resourceValues(forKeys: [.contentModificationDateKey]).contentModificationDate
+            if let date, date < Date(timeIntervalSinceNow: -14 * 86_400) { try? files.removeItem(at: run) }
+        }
     }
 
     private func url(of index: Int) -> URL { folder.appendingPathComponent(names[index]) }

@@ -17,11 +17,14 @@ package struct TrainingExample: Sendable {
     package let wordIndices: [Int]
     /// IOB2 tags, one a word, by entity task; a task that is absent is unknown here.
     package let tags: [String: [String]]
+    /// Unicode scalars of each word that tags count, for people who look at errors; may be empty.
+    package let wordSpans: [Range<Int>]
 
     package init(
         id: Int64, bodyHash: [UInt8], embedding: [Float], labels: [String: String], words: Matrix,
-        wordIndices: [Int], tags: [String: [String]]
+        wordIndices: [Int], tags: [String: [String]], wordSpans: [Range<Int>] = []
     ) {
+        self.wordSpans = wordSpans
         self.id = id
         self.bodyHash = bodyHash
         self.embedding = embedding

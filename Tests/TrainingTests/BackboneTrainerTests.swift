@@ -63,7 +63,7 @@ struct BackboneTrainerTests {
             try withFolder { folder in
                 let found = Mutex<[Int]>([])
                 let resuming = BackboneTrainer.Resuming(
-                    file: ResumeFile(folder: folder.path), salt: "1", interval: 0,
+                    folder: folder.path, salt: "1", interval: 0,
                     found: { steps, _ in found.withLock { $0.append(steps) } })
                 #expect(throws: Fault.self) {
                     try run(trainer("gradual"), texts, resuming: resuming, stopAt: stop)
@@ -73,6 +73,8 @@ struct BackboneTrainerTests {
                 #expect(rest.learnedParts == whole.learnedParts)
                 #expect(try rest.heads.encoded() == whole.heads.encoded())
                 #expect(rest.encoder == whole.encoder)
+                rest.resumeFile?.remove()
+                #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
             }
         }
     }
@@ -85,11 +87,12 @@ struct BackboneTrainerTests {
             try withFolder { folder in
                 let found = Mutex<[(Int, Int)]>([])
                 let resuming = BackboneTrainer.Resuming(
-                    file: ResumeFile(folder: folder.path), salt: "1", interval: 0,
+                    folder: folder.path, salt: "1", interval: 0,
                     found: { steps, damaged in found.withLock { $0.append((steps, damaged.count)) } })
                 #expect(throws: Fault.self) { try run(trainer(), texts, resuming: resuming, stopAt: 7) }
+                let own = try #require(FileManager.default.contentsOfDirectory(atPath: folder.path).first)
                 let files = try FileManager.default.contentsOfDirectory(
-                    at: folder, includingPropertiesForKeys: [.contentModificationDateKey]
+                    at: folder.appendingPathComponent(own), includingPropertiesForKeys: [.contentModificationDateKey]
                 ).sorted { try date($0) > date($1) }
                 #expect(files.count == 2)
                 for file in files.prefix(count) {
@@ -116,7 +119,7 @@ struct BackboneTrainerTests {
             let found = Mutex<[Int]>([])
             func resuming(_ salt: String) -> BackboneTrainer.Resuming {
                 .init(
-                    file: ResumeFile(folder: folder.path), salt: salt, interval: 0,
+                    folder: folder.path, salt: salt, interval: 0,
                     found: { steps, _ in found.withLock { $0.append(steps) } })
             }
             #expect(throws: Fault.self) { try run(trainer(), texts, resuming: resuming("1"), stopAt: 7) }

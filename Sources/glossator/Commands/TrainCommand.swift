@@ -7,12 +7,16 @@ import Training
 struct TrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Learn from a collection's gold rows: one fine-tune of the heads.",
+        abstract: "Learn from a collection's gold rows: one fine-tune.",
         discussion: """
-            The backbone stays as it is; each task with gold gets a head trained on it. A share of the documents, chosen \
-            by the hash of their text, is held out and judges the result. The new model comes into force if it is not \
-            worse than the one in force; documents annotated before stay as they are until \
-            SELECT glossator.reannotate(collection => …).
+            Each task with gold gets a head; by default the backbone stays as it is, and --freeze says what else may \
+            learn. A share of the documents, chosen by the hash of their text, is held out and judges the result. The new \
+            model comes into force if it is not worse than the one in force; documents annotated before stay as they are \
+            until SELECT glossator.reannotate(collection => …).
+
+            Plans: all-frozen (only figures), backbone-frozen, head-frozen:TASK, layers:SPEC (these stay: \
+            layers:embeddings,0-3), gradual (upper third learns, the middle third joins layer by layer), none \
+            (everything learns). A run with the same rows and options that was interrupted goes on where it was.
             """)
 
     @Option(name: .long, help: "Collection whose gold to learn from.")
@@ -24,16 +28,33 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(name: .long, help: "if-better, always or never.")
     var promote: FineTune.Promotion = .ifBetter
 
+    @Option(name: .long, help: "What stays as it is. Default: train.freeze, backbone-frozen.")
+    var freeze: String?
+
+    @Option(name: .long, help: ArgumentHelp("For what a step remembers. Default: train.memory-mib, 512.", valueName: "MiB"))
+    var memory: Int?
+
+    @Flag(name: .long, help: "Show what would learn, at which rates, and stop.")
+    var plan = false
+
     @Flag(name: .long, help: "Put the collection's documents back into the queue when the new model is promoted.")
     var reannotate = false
 
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let context = try await ModelContext(options, applicationName: "glossator train")
+        let settings = try await options.load(and: [
+            ("train.freeze", freeze, "--freeze"), ("train.memory-mib", memory.map(String.init), "--memory"),
+        ])
+        let context = try await ModelContext(settings, applicationName: "glossator train")
+        _ = try settings.jointOptions.plan
         let fineTune = FineTune(
             context: context, collection: collection, promotion: promote,
             onlyTasks: task.isEmpty ? nil : Set(task))
+        if plan {
+            print(try await fineTune.plan())
+            return
+        }
         let report = try await fineTune.run()
         print(report.text)
         if reannotate, case .promote = report.decision {
@@ -50,10 +71,16 @@ extension FineTune.Report {
     var text: String {
         var lines = [
             String(
-                format: "run %lld made model %@ from %@ in %.1f s; scores on held-out documents:", runID, modelName,
-                parentName, seconds),
+                format: "run %lld made %@ from %@ in %.1f s; scores on held-out documents:", runID,
+                modelName.map { "model " + $0 } ?? "no model", parentName, seconds),
             "",
         ]
+        if let encoder = outcome.encoder, !outcome.learnedParts.isEmpty {
+            lines[1] =
+                "\(outcome.learnedParts.count) parts of the encoder have learned (\(encoder.plan)): embeddings of this model "
+                + "are not comparable with those of \(parentName)"
+            lines.append("")
+        }
         let rows = outcome.tasks.map { training -> [String] in
             let after = outcome.after.score(of: training.task)
             let error = outcome.after.classification[training.task]?.calibration.expectedError

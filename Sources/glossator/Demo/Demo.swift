@@ -52,7 +52,7 @@ struct Demo: Sendable {
             ).run()
             Terminal.show(Self.scores(before: report.outcome.before, after: report.outcome.after))
             Terminal.show(
-                String(format: "  model %@ in %.0f s, ", report.modelName, report.seconds)
+                String(format: "  model %@ in %.0f s, ", (report.modelName ?? report.parentName), report.seconds)
                     + (report.decision.reason))
             return
         }

@@ -36,14 +36,19 @@ package struct Settings: Sendable {
     package func flag(_ key: String) -> Bool { text(key) == "true" }
 
     /// Where imported backbones lie.
-    package var modelsDirectory: String {
-        let configured = text("models.directory")
+    package var modelsDirectory: String { directory("models.directory", named: "models") }
+
+    /// Where training runs keep resume files and cached features.
+    package var trainingDirectory: String { directory("train.directory", named: "training") }
+
+    private func directory(_ key: String, named name: String) -> String {
+        let configured = text(key)
         if !configured.isEmpty { return (configured as NSString).expandingTildeInPath }
-        if getuid() == 0 { return "/var/lib/glossator/models" }
+        if getuid() == 0 { return "/var/lib/glossator/" + name }
         let data =
             ProcessInfo.processInfo.environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
             ?? NSHomeDirectory() + "/.local/share"
-        return data + "/glossator/models"
+        return data + "/glossator/" + name
     }
 
     package var workerThreads: Int {

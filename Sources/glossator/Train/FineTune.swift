@@ -5,16 +5,14 @@ import Model
 import Store
 import Training
 
-/// One fine-tune of a collection's heads, from its gold rows to a stored and maybe promoted model:
+/// One fine-tune of a collection's model, from its gold rows to a stored and maybe promoted model:
 ///
 ///     gold rows ─▶ features ─▶ train ─▶ evaluate ─▶ promote? ─▶ activate
-///
-/// The backbone is frozen: it reads each labelled document once, and the heads are trained on what it saw.
 struct FineTune: Sendable {
     struct Report: Sendable {
         let runID: Int64
-        let modelID: Int64
-        let modelName: String
+        /// Nil when nothing was to learn.
+        let modelName: String?
         let parentName: String
         let outcome: TrainingOutcome
         let decision: PromotionRule.Decision
@@ -56,27 +54,34 @@ struct FineTune: Sendable {
             let documents = try await patience.keepTrying("reading gold") {
                 try await gold.allLabelledDocuments(in: collection)
             }
-            let outcome = try await learn(
-                documents, tasks: tasks, from: parent.bundle, options: options, isCancelled: { heartbeat.isLost })
-            let name = "\(collection)-\(run)"
-            let model = (heads: try outcome.heads.encoded(), metrics: try JSONText.of(outcome.after))
-            let modelID = try await patience.keepTrying("storing the model") {
-                try await context.registry.insertModel(
-                    name: name, space: parent.row.space, heads: model.heads, tasks: outcome.heads.taskRows,
-                    parentID: parent.row.id, trainingRunID: run, metrics: model.metrics)
-            }
-            let decision = try await patience.keepTrying("looking at the model in force") {
-                try await unlessOvertaken(decide(outcome, parent: parent.bundle.heads, tasks: tasks), by: parent.row)
+            let result = try await Learning(
+                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
+            ).run(documents, tasks: tasks, from: parent.bundle)
+            let record = try JSONText.of(RunRecord(result, settings: context.settings))
+            let decision: PromotionRule.Decision
+            var stored: (id: Int64, name: String)?
+            if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
+                decision = .keep(reason: "the plan left nothing to learn; these are the figures of the model in force")
+            } else {
+                stored = try await store(result, run: run, collection: collection, parent: parent, patience)
+                decision = try await patience.keepTrying("looking at the model in force") {
+                    try await unlessOvertaken(
+                        decide(result.outcome, parent: parent.bundle.heads, tasks: tasks), by: parent.row)
+                }
             }
             let end: TrainingRunStore.End =
-                if case .promote = decision { .promoted(modelID: modelID) } else { .kept(modelID: modelID) }
-            let before = try JSONText.of(outcome.before)
+                if case .promote = decision, let stored { .promoted(modelID: stored.id) } else {
+                    .kept(modelID: stored?.id)
+                }
+            let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
             try await patience.keepTrying("closing the run") {
                 try await runs.finish(
-                    run: run, end: end, metricsBefore: before, metricsAfter: model.metrics, message: decision.reason)
+                    run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
+                    message: decision.reason)
             }
+            result.outcome.resumeFile?.remove()
             return Report(
-                runID: run, modelID: modelID, modelName: name, parentName: parent.row.name, outcome: outcome,
+                runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
                 decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1))
         } catch {
             let message = (error as? Fault)?.message ?? "\(error)"
@@ -96,7 +101,7 @@ struct FineTune: Sendable {
         return .keep(reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
     }
 
-    private func modelInForce() async throws -> ModelLoader.Loaded {
+    func modelInForce() async throws -> ModelLoader.Loaded {
         guard let id = try await context.registry.modelInForce(collection: collection).modelID else {
             throw Fault(
                 .input, "no-model", "collection \(collection) has no model, and there is no default model",
@@ -105,61 +110,40 @@ struct FineTune: Sendable {
         return try await context.loader.load(id: id)
     }
 
-    private func learn(
-        _ documents: [LabelledDocument], tasks: [AnnotationTask], from parent: ModelBundle,
-        options: HeadTrainingOptions, isCancelled: @escaping @Sendable () -> Bool
-    ) async throws -> TrainingOutcome {
-        let settings = context.settings
-        let threads = ComputeThreads<Void>(count: 1) {}
-        let builder = try ExampleBuilder(
-            backbone: parent.backbone, tasks: tasks, tokenBudget: settings.integer("worker.batch-tokens"))
-        let reading = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
-        let set = try await threads.run { _ in
-            try builder.build(
-                documents, workers: settings.workerThreads,
-                progress: { progress in
-                    if case .features(let done, let total) = progress { reading.update(done: done, total: total) }
-                }, isCancelled: isCancelled)
+    /// The new model, with the layers that it has learned.
+    private func store(
+        _ result: Learning.Result, run: Int64, collection: String, parent: ModelLoader.Loaded, _ patience: Patience
+    ) async throws -> (id: Int64, name: String) {
+        let name = "\(collection)-\(run)"
+        let outcome = result.outcome
+        let space = try await storeLayers(result, name: name, parent: parent, patience)
+        let model = (heads: try outcome.heads.encoded(), metrics: try JSONText.of(outcome.after))
+        let id = try await patience.keepTrying("storing the model") {
+            try await context.registry.insertModel(
+                name: name, space: space, heads: model.heads, tasks: outcome.heads.taskRows, parentID: parent.row.id,
+                trainingRunID: run, metrics: model.metrics)
         }
-        reading.finish()
-        for (task, count) in set.unalignedEntities.sorted(by: { $0.key < $1.key }) where count > 0 {
-            Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
-        }
-        let tasks = try ready(tasks, for: set.examples)
-        let trainer = try HeadTrainer(options: options)
-        let bar = ProgressBar("training", total: 100, unit: "%")
-        let outcome = try await threads.run { _ in
-            try trainer.train(
-                set.examples, tasks: tasks, initial: parent.heads,
-                progress: { progress in
-                    guard case .epoch(let record, let epochs, let task, _) = progress else { return }
-                    let score = record.validationScore.map { String(format: " score %.3f", $0) } ?? ""
-                    bar.update(
-                        done: (100 * (task - 1) + 100 * record.epoch / max(epochs, 1)) / tasks.count,
-                        suffix: "\(record.task) loss \(String(format: "%.3f", record.trainingLoss))\(score)")
-                }, isCancelled: isCancelled)
-        }
-        bar.finish()
-        return outcome
+        return (id, name)
     }
 
-    /// The tasks that have enough gold. The others are named and left for another day, unless there are no others or
-    /// somebody asked for them.
-    private func ready(_ tasks: [AnnotationTask], for examples: [TrainingExample]) throws(Fault) -> [AnnotationTask] {
-        var ready: [AnnotationTask] = []
-        var refusal: Fault?
-        for task in tasks {
-            do {
-                try TrainingReadiness.check(examples, for: task)
-                ready.append(task)
-            } catch {
-                guard onlyTasks == nil else { throw error }
-                Terminal.note("not trained: \(error.message)")
-                refusal = refusal ?? error
-            }
+    /// Returns the space of the model's embeddings: a new one, if the encoder has learned.
+    private func storeLayers(
+        _ result: Learning.Result, name: String, parent: ModelLoader.Loaded, _ patience: Patience
+    ) async throws -> EmbeddingSpace {
+        let parts = result.outcome.learnedParts
+        guard !parts.isEmpty else { return result.backbone.space }
+        let learned = try result.backbone.replacing(parts)
+        let layers = LayerStore(connection: context.connection)
+        try await patience.keepTrying("storing the layers") {
+            // Those that the backbone had learned before and that this run left as they were.
+            var all =
+                result.backbone.learnedHashes.isEmpty
+                ? [:] : try await layers.learned(result.backbone.contentHash)?.layers ?? [:]
+            for (part, file) in parts { all[part.number] = file }
+            try await layers.store(
+                learned.contentHash, name: name, importedHash: learned.importedHash, layers: all)
         }
-        if ready.isEmpty, let refusal { throw refusal }
-        return ready
+        return learned.space
     }
 
     private func decide(
@@ -176,23 +160,5 @@ struct FineTune: Sendable {
         case .never: return .keep(reason: "as was asked for")
         case .ifBetter: return PromotionRule().decide(comparisons)
         }
-    }
-}
-
-extension Settings {
-    var headTrainingOptions: HeadTrainingOptions {
-        var options = HeadTrainingOptions()
-        options.start = text("train.start") == "fresh" ? .fresh : .modelInForce
-        options.epochs = integer("train.epochs")
-        options.minimumSteps = integer("train.minimum-steps")
-        options.patience = integer("train.patience")
-        options.batchSize = integer("train.batch-size")
-        options.learningRate = number("train.learning-rate")
-        options.weightDecay = number("train.weight-decay")
-        options.dropout = number("train.dropout")
-        options.holdout = number("train.holdout")
-        options.validation = number("train.validation")
-        options.seed = UInt64(integer("train.seed"))
-        return options
     }
 }

@@ -1,0 +1,71 @@
+import Annotations
+import Foundation
+import Model
+import Store
+import Training
+
+extension FineTune {
+    /// What a run would do now, for a person: parts of the encoder and heads with their rates, steps and memory. Trains
+    /// nothing and writes nothing.
+    func plan() async throws -> String {
+        let parent = try await modelInForce()
+        let gold = GoldStore(connection: context.connection)
+        let tasks = try TaskChoice(
+            counts: await gold.counts(in: collection), declared: parent.bundle.heads.tasks, only: onlyTasks
+        ).tasks(collection: collection)
+        let (options, probe) = (try context.settings.jointOptions, context.settings.headTrainingOptions)
+        let configuration = parent.bundle.backbone.configuration
+        try options.validate(layers: configuration.layers, tasks: tasks.map(\.name))
+        let plan = try options.plan
+        let table = PlanTable(
+            options: options, plan: plan, probe: probe, configuration: configuration, tasks: tasks)
+        var lines = [
+            "collection \(collection), model in force \(parent.row.name); freeze plan \(plan)", "", table.text, "",
+        ]
+        guard plan.trainsEncoder(epochs: options.epochs, layers: configuration.layers) else {
+            lines.append("the encoder is frozen: its features are computed once, and each head learns from them")
+            return lines.joined(separator: "\n")
+        }
+        if options.probesFirst { lines.append("heads learn on the frozen encoder first (train.probe-first)") }
+        let tokens = JointTrainer.partTokens(options, plan: plan, configuration: configuration)
+        lines.append(
+            "\(options.epochs) epochs of steps of \(options.batchSize) windows, at most \(tokens) tokens at a time "
+                + "(\((options.memory ?? 0) >> 20) MiB for activations); larger batches are learned from in parts")
+        let bytes = 4 * 4 * configuration.tensors.reduce(0) { $0 + $1.count }
+        lines.append("weights, gradients and moments take up to \(bytes >> 20) MiB")
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// A row a part of the model: how many numbers, from which epoch they learn, at which peak rate.
+struct PlanTable {
+    let options: JointOptions
+    let plan: FreezePlan
+    let probe: HeadTrainingOptions
+    let configuration: EncoderConfiguration
+    let tasks: [AnnotationTask]
+
+    var text: String {
+        let layers = configuration.layers
+        let trainsEncoder = plan.trainsEncoder(epochs: options.epochs, layers: layers)
+        var rows = (-1..<layers).map { layer -> [String] in
+            let count = configuration.tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
+            let first = (1...options.epochs).first { plan.trainable(epoch: $0, layers: layers).contains(layer) }
+            return [
+                layer < 0 ? "embeddings" : "layer \(layer)", String(count), first.map { "from epoch \($0)" } ?? "frozen",
+                first == nil ? "-" : Self.rate(options.rates.rate(layer: layer, of: layers)),
+            ]
+        }
+        for task in tasks {
+            let learns = plan.trainsHead(of: task.name)
+            let rate = trainsEncoder ? options.rates.headRate : probe.learningRate
+            rows.append([
+                "head \(task.name)", String(task.outputCount * (configuration.hiddenSize + 1)),
+                learns ? "from epoch 1" : "frozen", learns ? Self.rate(rate) : "-",
+            ])
+        }
+        return Terminal.table(["part", "numbers", "learns", "peak rate"], rows)
+    }
+
+    private static func rate(_ rate: Double) -> String { String(format: "%.2e", rate) }
+}

@@ -1,0 +1,49 @@
+import Annotations
+import Foundation
+import Tensors
+import Training
+
+/// What `training_runs.record` holds: everything that a person wants to know about a run later.
+struct RunRecord: Codable, Sendable {
+    struct Seconds: Codable, Sendable {
+        /// Reading labelled documents through the encoder.
+        let features: Double
+        let learning: Double
+    }
+
+    struct Environment: Codable, Sendable {
+        let processor: String
+        let system: String
+        let threads: Int
+        /// Of the kernels that computed.
+        let kernels: String
+        let peakMemoryMiB: Double?
+    }
+
+    /// Layout of the record.
+    var version = 1
+    let freeze: String
+    let tasks: [TaskTraining]
+    let encoder: EncoderTraining?
+    let worst: [WorstError]
+    let seconds: Seconds
+    let environment: Environment
+
+    init(_ result: Learning.Result, settings: Settings) {
+        freeze = settings.text("train.freeze")
+        (tasks, encoder, worst) = (result.outcome.tasks, result.outcome.encoder, result.outcome.worst)
+        seconds = result.seconds
+        environment = Environment(
+            processor: ProcessFacts.processor ?? "unknown", system: ProcessInfo.processInfo.operatingSystemVersionString,
+            threads: settings.workerThreads, kernels: Kernels.familyName, peakMemoryMiB: ProcessFacts.peakMemory)
+    }
+}
+
+extension ProcessFacts {
+    /// As /proc/cpuinfo calls it.
+    static var processor: String? {
+        let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+        let line = text?.split(separator: "\n").first { $0.hasPrefix("model name") }
+        return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+}

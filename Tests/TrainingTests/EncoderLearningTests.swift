@@ -1,0 +1,113 @@
+import Annotations
+import Foundation
+import Model
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Full fine-tuning of the real encoder on the reference's protocol. Takes minutes a run, so it is asked for:
+///
+///     GLOSSATOR_LEARNING="btc 2 5e-5 1,2,3" swift test -c release --filter EncoderLearningTests
+///
+/// sets, epochs, learning rate of the heads, seeds. docs/training.md has the figures.
+@Suite(
+    "A fine-tuned encoder learns as well as the reference's",
+    .enabled(if: Reference.hasEncoder && ProcessInfo.processInfo.environment["GLOSSATOR_LEARNING"] != nil), .serialized)
+struct EncoderLearningTests {
+    private let sentiment = AnnotationTask(name: "sentiment", kind: .classification, labels: ["negative", "positive"])
+
+    /// An entity set's task and its test rows; the training rows as often as the reference's batches come round.
+    private func entitySet(_ name: String, _ reference: LearningReference) throws -> (
+        task: AnnotationTask, training: Sentences, test: Sentences
+    ) {
+        let types =
+            name == "btc"
+            ? ["LOC", "ORG", "PER"] : ["corporation", "creative-work", "group", "location", "person", "product"]
+        let task = AnnotationTask(name: "names", kind: .entities, labels: types)
+        let subset = name == "btc" ? reference.subsets.btc : reference.subsets.wnut17
+        let often = (0..<reference.subsets.sst2.count).map { subset[$0 % subset.count] }
+        return (
+            task, try Sentences.entities("\(name)/train.conll", task: task.name, subset: often),
+            try Sentences.entities("\(name)/test.conll", task: task.name)
+        )
+    }
+
+    @Test("both tasks at once, from first weights to the last step")
+    func protocolOfReference() throws {
+        let words = try #require(ProcessInfo.processInfo.environment["GLOSSATOR_LEARNING"]).split(separator: " ")
+        let reference = try LearningReference.load()
+        let backbone = try Backbone.load(directory: #require(Reference.encoder).path)
+        let entities = try entitySet(String(words[0]), reference)
+        let sentences = try Sentences.classification("sst2/train.tsv", task: sentiment.name, subset: reference.subsets.sst2)
+        let dev = try Sentences.classification("sst2/dev.tsv", task: sentiment.name)
+        var options = JointOptions()
+        options.epochs = try #require(Int(words[1]))
+        options.rates.heads = Double(words[2])
+        let tasks = [sentiment, entities.task]
+        let windows = try sentences.windows(backbone, tasks) + entities.training.windows(backbone, tasks)
+        for seed in words[3].split(separator: ",").compactMap({ UInt64($0) }) {
+            options.seed = seed
+            let trainer = try JointTrainer(
+                windows, heads: heads(tasks, backbone, seed), parameters: parameters(backbone), space: backbone.space,
+                options: options, workers: Workers(2))
+            let clock = ContinuousClock.now
+            while !trainer.isFinished {
+                guard try trainer.takeStep() else { continue }
+                let learned = try backbone.replacing(
+                    trainer.parameters.files(
+                        of: .all(of: backbone.configuration.layers), namedAsIn: backbone.files.imported))
+                let heads = try HeadSet(trained: trainer.foundHeads)
+                let result = try Evaluation(of: heads, on: dev.examples(learned) + entities.test.examples(learned))
+                print(
+                    "seed \(seed) epoch \(trainer.epoch - 1) accuracy \(result.scores[0].value) F1 \(result.scores[1].value)",
+                    "losses \(trainer.meanLosses) \((ContinuousClock.now - clock) / .seconds(1)) s")
+            }
+        }
+    }
+
+    private func parameters(_ backbone: Backbone) throws -> EncoderParameters {
+        try EncoderParameters(from: backbone.files, configuration: backbone.configuration)
+    }
+
+    /// First weights from N(0, 0.02) on features of the working size, as the reference has them.
+    private func heads(
+        _ tasks: [AnnotationTask], _ backbone: Backbone, _ seed: UInt64
+    ) throws -> [(task: AnnotationTask, parameters: HeadParameters, inputScale: Float)] {
+        let scales: [Float] = [0.3 * Float(backbone.configuration.hiddenSize).squareRoot(), 1]
+        return zip(tasks, scales).enumerated().map { index, pair in
+            let outputs = pair.0.outputCount
+            var generator = SeededGenerator(seed: seed * 31 + UInt64(index))
+            let weights = (0..<outputs * backbone.configuration.hiddenSize).map { _ in
+                // The sum of twelve evenly spread numbers.
+                Float((0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &generator) }) * 0.02
+            }
+            let drawn = HeadParameters(
+                weights: Matrix(rows: outputs, columns: backbone.configuration.hiddenSize, values: weights.map { $0 * pair.1 }),
+                bias: [Float](repeating: 0, count: outputs))
+            return (pair.0, drawn, pair.1)
+        }
+    }
+}
+
+extension Sentences {
+    func windows(_ backbone: Backbone, _ tasks: [AnnotationTask]) throws -> [JointExample] {
+        let cutter = try TextCutter(backbone: backbone)
+        return try zip(try examples(backbone), requests).flatMap {
+            try JointExample.windows(of: $0, text: cutter.cut($1), tasks: tasks)
+        }
+    }
+}
+
+extension HeadSet {
+    init(trained heads: [(task: AnnotationTask, parameters: HeadParameters)]) throws {
+        try self.init(
+            tasks: heads.map(\.task),
+            classification: heads.filter { $0.task.kind == .classification }.map {
+                try ClassificationHead(task: $0.task, weights: $0.parameters.weights, bias: $0.parameters.bias)
+            },
+            entities: heads.filter { $0.task.kind == .entities }.map {
+                try EntityHead(task: $0.task, weights: $0.parameters.weights, bias: $0.parameters.bias)
+            })
+    }
+}
