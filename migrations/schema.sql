@@ -4689,6 +4689,7 @@ CREATE TABLE glossator.training_runs (
     beat_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
     message text,
+    record jsonb,
     CONSTRAINT finished_or_running CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT promoted_names_its_model CHECK (((status <> 'promoted'::text) OR (model_id IS NOT NULL))),
     CONSTRAINT training_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'promoted'::text, 'kept'::text, 'failed'::text])))
@@ -4783,6 +4784,12 @@ COMMENT ON COLUMN glossator.training_runs.finished_at IS 'When it ended; null wh
 --
 
 COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
+
+--
+-- Name: COLUMN training_runs.record; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well: what `glossator report` shows.';
 
 --
 -- Name: training_runs_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -

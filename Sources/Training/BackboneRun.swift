@@ -219,7 +219,9 @@ final class BackboneRun {
         encoder.outputFormatting = .sortedKeys
         var hash = ContentHash()
         func add(_ text: String) { hash.update(Array((text + "\n").utf8)) }
-        func add(_ value: some Encodable) { add((try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "") }
+        func add(_ value: some Encodable) {
+            add((try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "")
+        }
         add(salt)
         add(backbone.contentHash)
         add("\(backbone.space)")

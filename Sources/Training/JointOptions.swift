@@ -63,7 +63,8 @@ package struct JointOptions: Sendable, Hashable, Codable {
         try HeadTrainingOptions.check("learning-rate decay", rates.decay, 0...1)
         try HeadTrainingOptions.check("weight decay", weightDecay, 0...10)
         try HeadTrainingOptions.check("warm-up", warmup, 0...1)
-        try HeadTrainingOptions.check("clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
+        try HeadTrainingOptions.check(
+            "clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
         try HeadTrainingOptions.check("patience", Double(patience), 1...10_000)
         try HeadTrainingOptions.check("dropout", dropout, 0...0.95)
         try HeadTrainingOptions.check("label smoothing", labelSmoothing, 0...0.95)

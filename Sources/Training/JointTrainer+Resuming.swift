@@ -67,7 +67,9 @@ extension JointTrainer {
         }
         for head in heads {
             let name = "head/" + head.task.name
-            for (part, count) in [("/weight", head.parameters.weights.values.count), ("/bias", head.parameters.bias.count)]
+            for (part, count) in [
+                ("/weight", head.parameters.weights.values.count), ("/bias", head.parameters.bias.count),
+            ]
             where !["", "/first", "/second"].allSatisfy({ has(name + part + $0, count) }) { return false }
         }
         guard header.step <= totalSteps else { return false }

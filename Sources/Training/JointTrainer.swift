@@ -181,7 +181,7 @@ package final class JointTrainer {
             throw Fault(
                 .configuration, "training-diverged",
                 "the loss is no number any more after \(step) of \(totalSteps) steps",
-                hint: "lower the learning rate: train.layer-learning-rate, or train.clipping")
+                hint: "lower train.layer-learning-rate")
         }
         let clip = clippingFactor(norm: squared.squareRoot(), limit: options.clipping)
         let factor = schedule.factor(step: step)

@@ -20,7 +20,8 @@ package struct LearningRateSchedule: Sendable, Hashable {
 
     /// `warmup` is the share of the steps that warm up, 0...1; rounded down.
     package init(warmup: Double, totalSteps: Int, decay: Decay = .linear) {
-        self.init(warmupSteps: Int(warmup.clamped(to: 0...1) * Double(max(totalSteps, 0))), totalSteps: totalSteps,
+        self.init(
+            warmupSteps: Int(warmup.clamped(to: 0...1) * Double(max(totalSteps, 0))), totalSteps: totalSteps,
             decay: decay)
     }
 

@@ -43,12 +43,14 @@ struct BackboneTrainerTests {
         #expect(Set(outcome.learnedParts.keys) == [.layer(1), .layer(2)])
         let learned = try texts.backbone.replacing(outcome.learnedParts)
         #expect(learned.contentHash != texts.backbone.contentHash)
-        let split = try HeadTrainer(options: HeadTrainingOptions()).partition(texts.examples, tasks: LabelledTexts.tasks)
+        let split = try HeadTrainer(options: HeadTrainingOptions()).partition(
+            texts.examples, tasks: LabelledTexts.tasks)
         let held = Set(split.heldOut.map(\.id))
         let examples = try ExampleBuilder(backbone: learned, tasks: LabelledTexts.tasks)
             .build(texts.documents.filter { held.contains($0.id) }).examples
         #expect(try Evaluation(of: outcome.heads, on: examples) == outcome.after)
-        let before = try #require(outcome.before.score(of: "topic")), after = try #require(outcome.after.score(of: "topic"))
+        let before = try #require(outcome.before.score(of: "topic")),
+            after = try #require(outcome.after.score(of: "topic"))
         #expect(after.value > before.value)
         let record = try #require(outcome.encoder)
         #expect(record.steps == record.plannedSteps && record.curve.count == 6 && record.probe.count == 2)

@@ -39,7 +39,8 @@ struct EncoderLearningTests {
         let reference = try LearningReference.load()
         let backbone = try Backbone.load(directory: #require(Reference.encoder).path)
         let entities = try entitySet(String(words[0]), reference)
-        let sentences = try Sentences.classification("sst2/train.tsv", task: sentiment.name, subset: reference.subsets.sst2)
+        let sentences = try Sentences.classification(
+            "sst2/train.tsv", task: sentiment.name, subset: reference.subsets.sst2)
         let dev = try Sentences.classification("sst2/dev.tsv", task: sentiment.name)
         var options = JointOptions()
         options.epochs = try #require(Int(words[1]))
@@ -83,7 +84,8 @@ struct EncoderLearningTests {
                 Float((0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &generator) }) * 0.02
             }
             let drawn = HeadParameters(
-                weights: Matrix(rows: outputs, columns: backbone.configuration.hiddenSize, values: weights.map { $0 * pair.1 }),
+                weights: Matrix(
+                    rows: outputs, columns: backbone.configuration.hiddenSize, values: weights.map { $0 * pair.1 }),
                 bias: [Float](repeating: 0, count: outputs))
             return (pair.0, drawn, pair.1)
         }

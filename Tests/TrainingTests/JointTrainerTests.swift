@@ -52,7 +52,9 @@ struct JointTrainerTests {
         }
     }
 
-    @Test("one and two threads give the same bits", arguments: ["none", "gradual", "head-frozen:topic", "layers:embeddings,1"])
+    @Test(
+        "one and two threads give the same bits",
+        arguments: ["none", "gradual", "head-frozen:topic", "layers:embeddings,1"])
     func threads(_ plan: String) throws {
         let texts = try LabelledTexts(40)
         var results: [[[Float]]] = []
@@ -76,7 +78,8 @@ struct JointTrainerTests {
             let before = trainer.numbers
             while !trainer.isFinished { try trainer.takeStep() }
             var moved: Set<Int> = []
-            for (index, tensor) in trainer.parameters.tensors.enumerated() where before[index] != trainer.numbers[index] {
+            for (index, tensor) in trainer.parameters.tensors.enumerated() where before[index] != trainer.numbers[index]
+            {
                 moved.insert(tensor.layer)
             }
             #expect(moved == moving, "\(plan)")
@@ -162,7 +165,8 @@ struct JointPartTests {
                 window: TrainingWindow(ids: [1, 2], words: [(0, 1)]), share: 1, labels: topic ? ["topic": 0] : [:],
                 tags: names ? ["names": [0]] : [:])
         }
-        return (0..<counts.topic).map { _ in example(true, false) } + (0..<counts.names).map { _ in example(false, true) }
+        return (0..<counts.topic).map { _ in example(true, false) }
+            + (0..<counts.names).map { _ in example(false, true) }
             + (0..<counts.both).map { _ in example(true, true) }
     }
 

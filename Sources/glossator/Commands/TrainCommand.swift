@@ -31,7 +31,8 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(name: .long, help: "What stays as it is. Default: train.freeze, backbone-frozen.")
     var freeze: String?
 
-    @Option(name: .long, help: ArgumentHelp("For what a step remembers. Default: train.memory-mib, 512.", valueName: "MiB"))
+    @Option(
+        name: .long, help: ArgumentHelp("For what a step remembers. Default: train.memory-mib, 512.", valueName: "MiB"))
     var memory: Int?
 
     @Flag(name: .long, help: "Show what would learn, at which rates, and stop.")

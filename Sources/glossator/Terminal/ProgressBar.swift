@@ -6,6 +6,8 @@ import Synchronization
 final class ProgressBar: Sendable {
     private struct State {
         var done = 0
+        /// Done before this bar began: an interrupted run goes on.
+        var start = 0
         var total: Int
         var suffix = ""
         var lastShown: ContinuousClock.Instant
@@ -23,6 +25,9 @@ final class ProgressBar: Sendable {
         self.unit = unit
         state = Mutex(State(total: total, lastShown: .now))
     }
+
+    /// Leaves what was done before out of the rate.
+    func goOn(from done: Int) { state.withLock { $0.start = done } }
 
     func update(done: Int, total: Int? = nil, suffix: String = "") {
         let line: String? = state.withLock { state in
@@ -54,14 +59,14 @@ final class ProgressBar: Sendable {
 
     private func render(_ state: State, elapsed: Duration) -> String {
         let seconds = max(elapsed / .seconds(1), 0.001)
-        let rate = Double(state.done) / seconds
+        let rate = Double(state.done - state.start) / seconds
         var line = title
         if state.total > 0 {
             let share = min(1, Double(state.done) / Double(state.total))
             let filled = Int(share * 24)
             line += " [" + String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled) + "]"
             line += " \(Int(share * 100)) %  \(state.done)/\(state.total) \(unit)"
-            line += String(format: "  %.0f/s", rate)
+            line += String(format: rate < 10 ? "  %.1f/s" : "  %.0f/s", rate)
             if state.done > 0, state.done < state.total {
                 line += "  ETA " + Self.clock(Double(state.total - state.done) / rate)
             } else {

@@ -52,7 +52,8 @@ struct PlanTable {
             let count = configuration.tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
             let first = (1...options.epochs).first { plan.trainable(epoch: $0, layers: layers).contains(layer) }
             return [
-                layer < 0 ? "embeddings" : "layer \(layer)", String(count), first.map { "from epoch \($0)" } ?? "frozen",
+                layer < 0 ? "embeddings" : "layer \(layer)", String(count),
+                first.map { "from epoch \($0)" } ?? "frozen",
                 first == nil ? "-" : Self.rate(options.rates.rate(layer: layer, of: layers)),
             ]
         }

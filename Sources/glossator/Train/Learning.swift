@@ -39,11 +39,15 @@ struct Learning: Sendable {
             tokenBudget: settings.integer("worker.batch-tokens"))
         let folder = settings.trainingDirectory
         ResumeFile.removeOld(in: folder)
-        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.text + Kernels.familyName) { steps, damaged in
-            for file in damaged { Terminal.note("the resume file \(file) is damaged and is not used") }
-            if steps > 0 { Terminal.note("going on after step \(steps) of an interrupted run with the same rows and options") }
-        }
         let progress = LearningProgress(tasks: tasks.count)
+        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.text + Kernels.familyName) {
+            steps, damaged in
+            for file in damaged { Terminal.note("the resume file \(file) is damaged and is not used") }
+            if steps > 0 {
+                progress.goOn(from: steps)
+                Terminal.note("going on after step \(steps) of an interrupted run with the same rows and options")
+            }
+        }
         var outcome = try await threads.run { [isCancelled] _ in
             try trainer.train(
                 documents, examples: set.examples, tasks: tasks, backbone: backbone, initial: parent.heads,
@@ -113,6 +117,8 @@ private final class LearningProgress: Sendable {
     private let encoder = ProgressBar("training layers", total: 0, unit: "steps")
 
     init(tasks: Int) { self.tasks = tasks }
+
+    func goOn(from step: Int) { encoder.goOn(from: step) }
 
     func show(_ progress: TrainingProgress) {
         switch progress {

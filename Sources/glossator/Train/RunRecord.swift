@@ -34,7 +34,8 @@ struct RunRecord: Codable, Sendable {
         (tasks, encoder, worst) = (result.outcome.tasks, result.outcome.encoder, result.outcome.worst)
         seconds = result.seconds
         environment = Environment(
-            processor: ProcessFacts.processor ?? "unknown", system: ProcessInfo.processInfo.operatingSystemVersionString,
+            processor: ProcessFacts.processor ?? "unknown",
+            system: ProcessInfo.processInfo.operatingSystemVersionString,
             threads: settings.workerThreads, kernels: Kernels.familyName, peakMemoryMiB: ProcessFacts.peakMemory)
     }
 }
