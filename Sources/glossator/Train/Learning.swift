@@ -1,7 +1,6 @@
 import Annotations
 import Foundation
 import Model
-import Tensors
 import Training
 
 /// The learning part of a fine-tune: from labelled documents to heads, and maybe layers, with figures.
@@ -40,7 +39,7 @@ struct Learning: Sendable {
         let folder = settings.trainingDirectory
         ResumeFile.removeOld(in: folder)
         let progress = LearningProgress(tasks: tasks.count)
-        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.text + Kernels.familyName) {
+        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.text + Backbone.kernelFamily) {
             steps, damaged in
             for file in damaged { Terminal.note("the resume file \(file) is damaged and is not used") }
             if steps > 0 {

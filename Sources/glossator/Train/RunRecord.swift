@@ -1,6 +1,5 @@
 import Annotations
 import Foundation
-import Tensors
 import Training
 
 /// What `training_runs.record` holds: everything that a person wants to know about a run later.
@@ -36,7 +35,7 @@ struct RunRecord: Codable, Sendable {
         environment = Environment(
             processor: ProcessFacts.processor ?? "unknown",
             system: ProcessInfo.processInfo.operatingSystemVersionString,
-            threads: settings.workerThreads, kernels: Kernels.familyName, peakMemoryMiB: ProcessFacts.peakMemory)
+            threads: settings.workerThreads, kernels: Backbone.kernelFamily, peakMemoryMiB: ProcessFacts.peakMemory)
     }
 }
 
