@@ -1,5 +1,6 @@
 import Annotations
 import Foundation
+import Model
 import Training
 
 /// What `training_runs.record` holds: everything that a person wants to know about a run later.
