@@ -54,7 +54,7 @@ final class BackboneRun {
         joint = try JointTrainer(
             examples, heads: heads,
             parameters: EncoderParameters(from: backbone.files, configuration: backbone.configuration),
-            space: backbone.space, options: trainer.options, workers: Workers(trainer.workers))
+            space: backbone.space, options: trainer.options, workers: trainer.workers)
         choice = EpochChoice(patience: trainer.options.patience)
     }
 
@@ -327,9 +327,7 @@ final class BackboneRun {
         EncoderTraining(
             plan: "\(joint.plan)", windows: windows.count, tokens: windows.tokens, steps: joint.step,
             plannedSteps: joint.totalSteps, partTokens: joint.partTokens,
-            parameters: joint.parameters.tensors.reduce(0) {
-                $0 + (everTrainable.contains($1.layer) ? $1.range.count : 0)
-            },
+            parameters: joint.trainableCount,
             bestEpoch: notes.bestEpoch, stoppedEarly: !joint.isFinished, isChosen: !judge.tasks.isEmpty,
             curve: notes.curve, probe: probed.tasks)
     }

@@ -12,6 +12,12 @@ package struct HeadParameters: Sendable, Equatable {
         self.bias = bias
     }
 
+    /// A head that answers nothing.
+    package static func zeros(outputs: Int, hidden: Int) -> HeadParameters {
+        HeadParameters(
+            weights: Matrix(rows: outputs, columns: hidden), bias: [Float](repeating: 0, count: outputs))
+    }
+
     package var outputs: Int { bias.count }
     package var hidden: Int { weights.columns }
 

@@ -1,7 +1,7 @@
 package import Annotations
 import Foundation
 package import Model
-package import Tensors
+import Tensors
 
 /// Encoder layers and heads that learn together.
 ///
@@ -32,10 +32,11 @@ package final class JointTrainer {
     ///   - examples: windows of labelled documents, in an order that does not depend on chance.
     ///   - heads: one a task, for inputs as the model gives them, with the size that their inputs have.
     ///   - space: how states become embeddings.
+    ///   - workers: threads, the calling one included.
     /// - Throws: `training-option`, `freeze-plan`; `training-too-few-rows` without examples.
     package init(
         _ examples: [JointExample], heads: [(task: AnnotationTask, parameters: HeadParameters, inputScale: Float)],
-        parameters: EncoderParameters, space: EmbeddingSpace, options: JointOptions, workers: Workers
+        parameters: EncoderParameters, space: EmbeddingSpace, options: JointOptions, workers threads: Int
     ) throws(Fault) {
         let layers = parameters.configuration.layers
         try options.validate(layers: layers, tasks: heads.map(\.task.name))
@@ -45,6 +46,7 @@ package final class JointTrainer {
                 hint: "Insert rows into glossator.gold_labels or glossator.gold_entities, or import labelled files.")
         }
         let plan = try options.plan
+        let workers = Workers(threads)
         (self.examples, self.options, self.parameters, self.plan) = (examples, options, parameters, plan)
         rule = AdamW(weightDecay: options.weightDecay)
         encoder = TrainableEncoder(parameters, workers: workers)
@@ -91,6 +93,12 @@ package final class JointTrainer {
 
     /// The heads as they are now, for inputs as the model gives them.
     package var foundHeads: [(task: AnnotationTask, parameters: HeadParameters)] { heads.map { ($0.task, $0.found) } }
+
+    /// Numbers of the encoder that learn in the last epoch.
+    package var trainableCount: Int {
+        let layers = plan.trainable(epoch: options.epochs, layers: parameters.configuration.layers)
+        return parameters.tensors.reduce(0) { $0 + (layers.contains($1.layer) ? $1.range.count : 0) }
+    }
 
     /// What learns in the current epoch.
     package var trainable: TrainableLayers {

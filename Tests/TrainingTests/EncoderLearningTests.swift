@@ -51,7 +51,7 @@ struct EncoderLearningTests {
             options.seed = seed
             let trainer = try JointTrainer(
                 windows, heads: heads(tasks, backbone, seed), parameters: parameters(backbone), space: backbone.space,
-                options: options, workers: Workers(2))
+                options: options, workers: 2)
             let clock = ContinuousClock.now
             while !trainer.isFinished {
                 guard try trainer.takeStep() else { continue }

@@ -68,7 +68,7 @@ struct LabelledTexts {
         return try JointTrainer(
             windows(), heads: heads,
             parameters: EncoderParameters(from: backbone.files, configuration: backbone.configuration),
-            space: backbone.space, options: options, workers: Workers(threads))
+            space: backbone.space, options: options, workers: threads)
     }
 }
 
