@@ -112,7 +112,9 @@ struct FineTune: Sendable {
         let settings = context.settings
         let threads = ComputeThreads<Void>(count: 1) {}
         let builder = try ExampleBuilder(
-            backbone: parent.backbone, tasks: tasks, tokenBudget: settings.integer("worker.batch-tokens"))
+            backbone: parent.backbone, tasks: tasks,
+            // The model in force is judged on the same features.
+            wantsLayers: options.entityHead == .crf || parent.heads.layers != nil, tokenBudget: settings.integer("worker.batch-tokens"))
         let reading = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { _ in
             try builder.build(
@@ -183,6 +185,7 @@ extension Settings {
     var headTrainingOptions: HeadTrainingOptions {
         var options = HeadTrainingOptions()
         options.start = text("train.start") == "fresh" ? .fresh : .modelInForce
+        options.entityHead = EntityHead.Kind(rawValue: text("train.entity-head")) ?? .linear
         options.epochs = integer("train.epochs")
         options.minimumSteps = integer("train.minimum-steps")
         options.patience = integer("train.patience")
