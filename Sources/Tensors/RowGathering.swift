@@ -71,22 +71,3 @@ package func mixRows(
         }
     }
 }
-
-/// `x = max(x, 0)`, in place.
-package func rectify(_ x: inout Matrix) {
-    x.values.withUnsafeMutableBufferPointer { x in
-        for index in x.indices { x[index] = max(x[index], 0) }
-    }
-}
-
-/// What `rectify` is to values, this is to their gradients: zero where nothing came through.
-///
-/// - Parameter output: what `rectify` left, of the shape of `gradient`.
-package func rectifyGradient(_ gradient: inout Matrix, output: Matrix) {
-    precondition(gradient.rows == output.rows && gradient.columns == output.columns)
-    output.values.withUnsafeBufferPointer { output in
-        gradient.values.withUnsafeMutableBufferPointer { gradient in
-            for index in gradient.indices where output[index] <= 0 { gradient[index] = 0 }
-        }
-    }
-}

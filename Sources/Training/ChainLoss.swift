@@ -50,7 +50,9 @@ package struct ChainLoss: Sendable {
                 // Of the pairs before the word and its own tag, all with the word's logit and what lies behind it.
                 let arrival = Double(logits[row, tag]) + backward[word * tags + tag] - total
                 for from in 0..<tags where scores[from * tags + tag] > -.infinity {
-                    let before = word == 0 ? (from == TagSet.outside ? 0 : -.infinity) : forward[(word - 1) * tags + from]
+                    // Nothing but an `O` stands before the first word.
+                    guard word > 0 || from == TagSet.outside else { continue }
+                    let before = word == 0 ? 0 : forward[(word - 1) * tags + from]
                     transitionGradient[from * tags + tag] += scale * exp(before + scores[from * tags + tag] + arrival)
                 }
             }

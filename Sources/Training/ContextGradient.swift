@@ -49,7 +49,8 @@ package struct ContextGradient: Sendable {
     private var rows: [Int] = []
     private var windows = Matrix(rows: 0, columns: 0)
     private var outputs = Matrix(rows: 0, columns: 0)
-    private var logits = Matrix(rows: 0, columns: 0)
+    /// What the last call's forward pass answered, `[words, tags]`.
+    package private(set) var logits = Matrix(rows: 0, columns: 0)
     private var logitGradient = Matrix(rows: 0, columns: 0)
     private var outputGradient = Matrix(rows: 0, columns: 0)
     private var windowGradient = Matrix(rows: 0, columns: 0)
@@ -112,7 +113,7 @@ package struct ContextGradient: Sendable {
         let words = batch.words
         mixed.reshape(rows: words, columns: context.hidden)
         mixRows(of: batch.layers, 0..<words, weights: zip(context.mix, batch.scales).map(*), into: &mixed)
-        if let mask = batch.wordMask { Self.apply(mask, to: &mixed) }
+        if let mask = batch.wordMask { multiplyElements(&mixed, by: mask) }
         rows.removeAll(keepingCapacity: true)
         var first = 0
         for length in batch.lengths {
@@ -126,7 +127,7 @@ package struct ContextGradient: Sendable {
         multiply(windows, context.weights, transposeB: .yes, into: &outputs)
         addBias(&outputs, context.bias)
         rectify(&outputs)
-        if let mask = batch.widthMask { Self.apply(mask, to: &outputs) }
+        if let mask = batch.widthMask { multiplyElements(&outputs, by: mask) }
         head.logits(of: outputs, into: &logits)
     }
 
@@ -139,7 +140,7 @@ package struct ContextGradient: Sendable {
         multiply(logitGradient, head.weights, into: &outputGradient)
         // Where dropout or the rectifier let nothing through, `outputs` is 0.
         rectifyGradient(&outputGradient, output: outputs)
-        if let mask = batch.widthMask { Self.apply(mask, to: &outputGradient) }
+        if let mask = batch.widthMask { multiplyElements(&outputGradient, by: mask) }
         windowWeights.reshape(rows: context.weights.rows, columns: context.weights.columns)
         multiply(outputGradient, windows, transposeA: .yes, into: &windowWeights)
         windowBias = columnSums(outputGradient)
@@ -147,15 +148,7 @@ package struct ContextGradient: Sendable {
         multiply(outputGradient, context.weights, into: &windowGradient)
         var mixedGradient = Matrix(rows: batch.words, columns: context.hidden)
         scatterAddRows(windowGradient, rows, width: 2 * context.radius + 1, into: &mixedGradient)
-        if let mask = batch.wordMask { Self.apply(mask, to: &mixedGradient) }
+        if let mask = batch.wordMask { multiplyElements(&mixedGradient, by: mask) }
         mix = zip(batch.layers, batch.scales).map { dot($0.values, mixedGradient.values) * $1 }
-    }
-
-    private static func apply(_ mask: [Float], to matrix: inout Matrix) {
-        precondition(mask.count == matrix.values.count, "a mask of \(mask.count) for \(matrix.values.count) values")
-        var values: [Float] = []
-        swap(&values, &matrix.values)
-        for index in values.indices { values[index] *= mask[index] }
-        swap(&values, &matrix.values)
     }
 }

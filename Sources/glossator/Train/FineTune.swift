@@ -114,7 +114,8 @@ struct FineTune: Sendable {
         let builder = try ExampleBuilder(
             backbone: parent.backbone, tasks: tasks,
             // The model in force is judged on the same features.
-            wantsLayers: options.entityHead == .crf || parent.heads.layers != nil, tokenBudget: settings.integer("worker.batch-tokens"))
+            wantsLayers: options.entityHead == .crf || parent.heads.layers != nil,
+            tokenBudget: settings.integer("worker.batch-tokens"))
         let reading = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { _ in
             try builder.build(
