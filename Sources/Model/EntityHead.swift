@@ -43,8 +43,10 @@ package struct EntityHead: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - hidden: the words' last hidden states, `[words, hidden]`.
-    ///   - layers: their states in every layer, the embedding layer's first; a linear head needs none.
+    ///   - layers: their states in every layer, the embedding layer's first; neither a linear head nor a text without
+    ///     words needs any.
     package func logits(of hidden: Matrix, layers: [Matrix] = []) -> Matrix {
+        guard hidden.rows > 0 else { return Matrix(rows: 0, columns: bias.count) }
         var values: [Float] = []
         guard let context else {
             appendHeadProducts(of: hidden, rows: 0..<hidden.rows, weights: weights, bias: bias, to: &values)

@@ -78,11 +78,8 @@ package struct Evaluation: Sendable, Hashable, Codable {
     static func tags(by head: EntityHead, for example: TrainingExample) -> [String] {
         var tags = [String](repeating: "O", count: example.tags[head.task.name]?.count ?? 0)
         let spans = EntityDecoder.decode(
-            logits: example.words.rows == 0
-                ? Matrix(rows: 0, columns: head.tagSet.count)
-                : head.logits(of: example.words, layers: example.layers),
-            wordIndices: example.wordIndices, wordCount: tags.count, tagSet: head.tagSet,
-            transitions: head.context?.transitions)
+            logits: head.logits(of: example.words, layers: example.layers), wordIndices: example.wordIndices,
+            wordCount: tags.count, tagSet: head.tagSet, transitions: head.context?.transitions)
         for span in spans {
             let type = head.tagSet.types[span.type]
             for word in span.firstWord...span.lastWord { tags[word] = (word == span.firstWord ? "B-" : "I-") + type }

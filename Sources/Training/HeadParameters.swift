@@ -45,7 +45,7 @@ package struct HeadParameters: Sendable, Equatable {
 
     /// The head that answers the same when all features are multiplied by `factors`: one for each layer that the head looks
     /// at.
-    func forInputs(scaledBy factors: [Float]) -> HeadParameters {
+    package func forInputs(scaledBy factors: [Float]) -> HeadParameters {
         var result = self
         if let context {
             result.context?.mix = zip(context.mix, factors).map { $0 / $1 }

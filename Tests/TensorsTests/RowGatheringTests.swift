@@ -1,3 +1,4 @@
+import CKernels
 import TestSupport
 import Tensors
 import Testing

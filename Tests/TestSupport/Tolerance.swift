@@ -20,6 +20,14 @@ package enum Tolerance {
     /// A gradient against central differences of step 1/64 of a smooth loss: their own error is its third derivative
     /// times 1/24576.
     package static let gradient = 5e-5
+    /// A chain's loss against the enumeration of all sequences, absolute: both in doubles.
+    package static let chainLoss = 1e-9
+    /// Its gradient against central differences of step 1e-4 in doubles; the gradient is handed back as a Float.
+    package static let chainGradient = 1e-6
+    /// The loss of a head with a window against a naive one in doubles: its logits, of size 10, are Floats.
+    package static let contextLoss = 1e-5
+    /// Logits of such a head while it learns (BLAS) and while it reads (packed products): sums in another order.
+    package static let trainingPath: Float = 3e-5
     /// A weight that was divided and multiplied by the input scale, relative.
     package static let roundTrip: Float = 1e-6
     /// Losses of the reference's ten steps, absolute; as its README states.
