@@ -24,13 +24,21 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(name: .long, help: "if-better, always or never.")
     var promote: FineTune.Promotion = .ifBetter
 
+    @Option(
+        name: .long,
+        help:
+            "What entity tasks learn: linear, or crf, which finds more and costs memory while it learns. Default: linear."
+    )
+    var entityHead: String?
+
     @Flag(name: .long, help: "Put the collection's documents back into the queue when the new model is promoted.")
     var reannotate = false
 
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let context = try await ModelContext(options, applicationName: "glossator train")
+        let settings = try await options.load(and: [("train.entity-head", entityHead, "--entity-head")])
+        let context = try await ModelContext(settings, applicationName: "glossator train")
         let fineTune = FineTune(
             context: context, collection: collection, promotion: promote,
             onlyTasks: task.isEmpty ? nil : Set(task))
