@@ -51,6 +51,7 @@ package struct EntityContext: Sendable, Equatable {
         layer = PackedLinear(weights: weights, bias: bias, precision: .fp32)
     }
 
+    /// Whether both have the same weights; how they are packed says nothing more.
     package static func == (a: EntityContext, b: EntityContext) -> Bool {
         a.mix == b.mix && a.weights == b.weights && a.bias == b.bias && a.transitions == b.transitions
             && a.hidden == b.hidden

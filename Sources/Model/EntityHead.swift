@@ -6,6 +6,7 @@ package import Tensors
 /// Of kind `linear` it is one linear layer on the last hidden state. Of kind `crf` it has a context: it sees all layers
 /// and neighbouring words through one hidden layer, and weighs neighbouring tags.
 package struct EntityHead: Sendable, Equatable {
+    /// What a head is made of; raw values are those of settings and of stored heads.
     package enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
         case linear, crf
     }
@@ -19,6 +20,7 @@ package struct EntityHead: Sendable, Equatable {
     /// Nil for a linear head.
     package let context: EntityContext?
 
+    /// `crf` with a context, else `linear`.
     package var kind: Kind { context == nil ? .linear : .crf }
     /// Width of the backbone's states.
     package var hidden: Int { context?.hidden ?? weights.columns }

@@ -10,6 +10,7 @@ package struct TagTransitions: Sendable, Equatable {
     /// `[tags, tags]`: `scores[from, to]`, in the order of `TagSet`.
     package let scores: Matrix
 
+    /// - Parameter scores: `[tags, tags]`; who decodes or learns with it checks that it fits the tags.
     package init(scores: Matrix) { self.scores = scores }
 }
 

@@ -17,6 +17,7 @@ package struct ContextBatch: Sendable {
     /// The same on the hidden layer's outputs `[words, width]`.
     package var widthMask: [Float]?
 
+    /// Parts as the properties say; `lengths` add up to `targets.count`.
     package init(
         layers: [Matrix], scales: [Float], lengths: [Int], targets: [Int32], wordMask: [Float]? = nil,
         widthMask: [Float]? = nil
@@ -29,6 +30,7 @@ package struct ContextBatch: Sendable {
         self.widthMask = widthMask
     }
 
+    /// Of all texts together.
     package var words: Int { targets.count }
 }
 
@@ -55,6 +57,7 @@ package struct ContextGradient: Sendable {
     private var outputGradient = Matrix(rows: 0, columns: 0)
     private var windowGradient = Matrix(rows: 0, columns: 0)
 
+    /// Scratch of no size; it grows with the first batch.
     package init() {}
 
     /// The gradients with respect to all of the head's parameters.
@@ -99,6 +102,7 @@ package struct ContextGradient: Sendable {
         globalNorm([weights.values, bias, mix, windowWeights.values, windowBias, transitions])
     }
 
+    /// All elements times `factor`: clipping.
     package mutating func scale(by factor: Float) {
         guard factor != 1 else { return }
         Tensors.scale(&weights.values, by: factor)

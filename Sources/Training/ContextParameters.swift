@@ -12,8 +12,10 @@ package struct ContextParameters: Sendable, Equatable {
     package var bias: [Float]
     /// `[tags, tags]`: from, to.
     package var transitions: Matrix
+    /// Width of the states.
     package let hidden: Int
 
+    /// Parts as the properties say; `context()` checks that they fit each other.
     package init(mix: [Float], weights: Matrix, bias: [Float], transitions: Matrix, hidden: Int) {
         self.mix = mix
         self.weights = weights
@@ -22,14 +24,19 @@ package struct ContextParameters: Sendable, Equatable {
         self.hidden = hidden
     }
 
+    /// What a trained head has, to go on from.
     package init(_ context: EntityContext) {
         self.init(
             mix: context.mix, weights: context.weights, bias: context.bias, transitions: context.transitions.scores,
             hidden: context.hidden)
     }
 
+    /// Words in view on either side.
     package var radius: Int { weights.columns / hidden / 2 }
 
+    /// What a head is made of.
+    ///
+    /// - Throws: `heads-invalid` for parts that do not fit each other or are not finite.
     package func context() throws(Fault) -> EntityContext {
         try EntityContext(
             mix: mix, weights: weights, bias: bias, transitions: TagTransitions(scores: transitions), hidden: hidden)
@@ -69,7 +76,7 @@ package struct ContextParameters: Sendable, Equatable {
     }
 }
 
-/// Gradients of all that an entity head of kind `crf` learns, in one order.
+/// AdamW's moments of all that an entity head of kind `crf` learns, in one order.
 struct ContextMoments: Sendable {
     private let rule: AdamW
     private var moments: [AdamW.Moments]

@@ -42,8 +42,8 @@ package enum Tolerance {
     package static let seedSpreadOfAccuracy = 0.008
     /// The same for entity F1 on BTC test.
     package static let seedSpreadOfEntityF1 = 0.003
-    /// Reading with an entity head of kind `crf`, as a share of the time with a linear one. Some 1.02 is measured; the rest is
-    /// the goal's allowance.
+    /// Reading with an entity head of kind `crf`, as a share of the time with a linear one. 1.01 to 1.02 is measured; the
+    /// rest is the goal's allowance.
     package static let crfReadingTime = 1.05
     /// Tokenising 10 MB, or one word of 1 MB. Under a second in a release build alone on a core; the rest is for slow and
     /// busy machines. Quadratic time would be hours.

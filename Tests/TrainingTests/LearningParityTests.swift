@@ -67,9 +67,10 @@ struct LearningParityTests {
         #expect(f1 >= mean(expected) - Tolerance.seedSpreadOfEntityF1)
     }
 
-    /// With the backbone still frozen, a head that sees all layers, neighbouring words and neighbouring tags is worth at least
-    /// eight points of F1 over the plain one, learned and chosen as users' heads are, and reads at most five percent slower.
-    @Test("Broad Twitter Corpus: what a head of kind crf adds to the linear one, three seeds")
+    /// With the backbone still frozen, a head that sees all layers, neighbouring words and neighbouring tags is worth at
+    /// least eight points of F1 over the plain one, learned and chosen as users' heads are, and reads at most five percent
+    /// slower.
+    @Test("Broad Twitter Corpus: what a head of kind crf adds to the linear one")
     func crf() throws {
         let reference = try LearningReference.load()
         let backbone = try backbone()
@@ -84,15 +85,12 @@ struct LearningParityTests {
         var scores: [EntityHead.Kind: [Double]] = [:]
         var heads: [EntityHead.Kind: HeadSet] = [:]
         for kind in EntityHead.Kind.allCases {
-            for seed: UInt64 in 1...3 {
+            for seed: UInt64 in 1...2 {
                 var options = HeadTrainingOptions()
                 (options.entityHead, options.seed) = (kind, seed)
-                let started = ContinuousClock.now
                 let outcome = try HeadTrainer(options: options).train(partition, tasks: [task])
                 let f1 = try #require(outcome.after.entities[task.name]).micro.f1
-                print(
-                    "BTC \(kind) seed \(seed): entity F1 \(f1), best epoch \(outcome.tasks[0].bestEpoch) of",
-                    "\(outcome.tasks[0].epochsRun), \(ContinuousClock.now - started)")
+                print("BTC \(kind) seed \(seed): entity F1 \(f1), best epoch \(outcome.tasks[0].bestEpoch)")
                 scores[kind, default: []].append(f1)
                 heads[kind] = outcome.heads
             }
@@ -103,26 +101,34 @@ struct LearningParityTests {
         let annotators = try EntityHead.Kind.allCases.map { kind in
             try Annotator(bundle: ModelBundle(backbone: backbone, heads: #require(heads[kind])))
         }
-        let ratio = try slowdown(of: annotators[1], beside: annotators[0], on: Array(test.requests.prefix(500)))
+        let ratio = try slowdown(of: annotators[1], beside: annotators[0], on: Array(test.requests.prefix(200)))
         print("BTC reading with crf takes \(ratio) of the time with linear")
         #expect(ratio <= Tolerance.crfReadingTime)
     }
 
-    /// The least time of several turns of each, as one share: what else the machine does only ever adds.
+    /// How many times the processor time that `other` takes `one` does: both in turns, the least of each, since what else
+    /// the machine does only ever adds.
     private func slowdown(
         of one: Annotator, beside other: Annotator, on requests: [AnnotationRequest]
     ) throws -> Double {
-        var least = [Duration](repeating: .seconds(3600), count: 2)
+        var least = [Double](repeating: .infinity, count: 2)
         var workspace = AnnotatorWorkspace()
-        for _ in 0..<8 {
+        for _ in 0..<7 {
             for (index, annotator) in [other, one].enumerated() {
-                let started = ContinuousClock.now
+                let started = processorSeconds()
                 let results = annotator.annotate(requests, workspace: &workspace)
-                least[index] = min(least[index], ContinuousClock.now - started)
+                least[index] = min(least[index], processorSeconds() - started)
                 for result in results { _ = try result.get() }
             }
         }
         return least[1] / least[0]
+    }
+
+    /// Of this thread.
+    private func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
