@@ -68,6 +68,13 @@ void kernel_scaled_add(float *y, const float *x, float factor, size_t count) {
     active->scaled_add(y, x, factor, count);
 }
 void kernel_scale(float *x, float factor, size_t count) { active->scale(x, factor, count); }
+void kernel_rectify(float *x, size_t count) { active->rectify(x, count); }
+void kernel_rectify_backward(float *gradient, const float *output, size_t count) {
+    active->rectify_backward(gradient, output, count);
+}
+void kernel_multiply_elements(float *x, const float *factors, size_t count) {
+    active->multiply_elements(x, factors, count);
+}
 void kernel_half_to_float(const void *halves, float *out, size_t count) { active->half_to_float(halves, out, count); }
 void kernel_bfloat16_to_float(const void *halves, float *out, size_t count) {
     active->bfloat16_to_float(halves, out, count);

@@ -209,6 +209,18 @@ static void scaled_add(float *y, const float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] += factor * x[i];
 }
 
+static void rectify(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] < 0 ? 0 : x[i];
+}
+
+static void rectify_backward(float *gradient, const float *output, size_t count) {
+    for (size_t i = 0; i < count; i++) gradient[i] = output[i] > 0 ? gradient[i] : 0;
+}
+
+static void multiply_elements(float *x, const float *factors, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] *= factors[i];
+}
+
 // ---- number formats ----
 
 INLINE uint32_t float_bits(float x) { return __builtin_bit_cast(uint32_t, x); }

@@ -115,6 +115,20 @@ static void scale(float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] = x[i] * factor;
 }
 
+static void rectify(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (x[i] < 0) x[i] = 0;
+}
+
+static void rectify_backward(float *gradient, const float *output, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(output[i] > 0)) gradient[i] = 0;
+}
+
+static void multiply_elements(float *x, const float *factors, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = (float)((double)x[i] * factors[i]);
+}
+
 // ---- number formats, by their definition: sign, exponent, fraction ----
 
 static void half_to_float(const void *halves, float *out, size_t count) {

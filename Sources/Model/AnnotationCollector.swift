@@ -34,6 +34,8 @@ struct AnnotationCollector: SegmentVisitor {
     private var awaiting: [Int] = []
     /// Of the segment being read: `[words, tags]` of each entity head, row after row.
     private var logits: [[Float]]
+    /// Of each entity head that sees neighbours, how far it has read the segment.
+    private var windows: [WordWindows?]
 
     // The request being finished.
     private var segmentsDone: [SegmentAnnotation] = []
@@ -47,6 +49,7 @@ struct AnnotationCollector: SegmentVisitor {
         headOrder = heads.entities.indices.sorted { heads.entities[$0].task.name < heads.entities[$1].task.name }
         candidates = heads.entities.map { _ in [] }
         logits = heads.entities.map { _ in [] }
+        windows = heads.entities.map { $0.context.map { _ in WordWindows() } }
     }
 
     /// - Parameter places: segment by segment, which of the distinct segments, that the reader will deliver, is like it.
@@ -58,13 +61,27 @@ struct AnnotationCollector: SegmentVisitor {
         }
     }
 
-    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int]) {
+    mutating func visit(words: Range<Int>, of segment: Int, states: WordStates, workspace: inout HeadWorkspace) {
         for (index, head) in heads.entities.enumerated() {
-            appendHeadProducts(of: hidden, rows: rows, weights: head.weights, bias: head.bias, to: &logits[index])
+            if let context = head.context {
+                windows[index]?.read(
+                    states, by: context, weights: head.weights, bias: head.bias, into: &logits[index],
+                    workspace: &workspace)
+            } else {
+                appendHeadProducts(
+                    of: states.hidden, rows: states.rows, weights: head.weights, bias: head.bias, to: &logits[index])
+            }
         }
     }
 
-    mutating func finish(_ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int) {
+    mutating func finish(
+        _ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int, workspace: inout HeadWorkspace
+    ) {
+        for (index, head) in heads.entities.enumerated() {
+            guard let context = head.context else { continue }
+            windows[index]?.finish(
+                by: context, weights: head.weights, bias: head.bias, into: &logits[index], workspace: &workspace)
+        }
         let isFinite = embedding.allSatisfy(\.isFinite) && logits.allSatisfy { $0.allSatisfy(\.isFinite) }
         findings.append(
             Finding(
@@ -101,10 +118,10 @@ struct AnnotationCollector: SegmentVisitor {
         let matrix = Matrix(rows: words.count, columns: head.tagSet.count, values: logits)
         let spans =
             words.count == words.totalCount
-            ? EntityDecoder.decode(logits: matrix, tagSet: head.tagSet)
+            ? EntityDecoder.decode(logits: matrix, tagSet: head.tagSet, transitions: head.context?.transitions)
             : EntityDecoder.decode(
                 logits: matrix, wordIndices: words.indices.map(Int.init), wordCount: words.totalCount,
-                tagSet: head.tagSet)
+                tagSet: head.tagSet, transitions: head.context?.transitions)
         for span in spans {
             let start = words.span(ofWord: span.firstWord).start
             let end = words.span(ofWord: span.lastWord).end

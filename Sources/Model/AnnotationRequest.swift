@@ -27,6 +27,8 @@ package struct DocumentFeatures: Sendable, Equatable {
     /// `[words that have tokens, hidden]`: the final hidden state of each word's first piece. No rows when words were
     /// not asked for.
     package let words: Matrix
+    /// The same words' states in every layer, from the embedding layer's output to the last; empty unless asked for.
+    package let layers: [Matrix]
     /// Row by row, the word's Unicode scalars in the text, half-open.
     package let wordSpans: [Range<Int>]
     /// Row by row, which word it is: an index into the request's `words`, or the row itself for raw text. Words that
@@ -38,18 +40,22 @@ package struct DocumentFeatures: Sendable, Equatable {
     package let tokenCount: Int
 
     package init(
-        embedding: [Float], words: Matrix, wordSpans: [Range<Int>], wordIndices: [Int], wordCount: Int,
-        tokenCount: Int
+        embedding: [Float], words: Matrix, layers: [Matrix] = [], wordSpans: [Range<Int>], wordIndices: [Int],
+        wordCount: Int, tokenCount: Int
     ) {
         self.embedding = embedding
         self.words = words
+        self.layers = layers
         self.wordSpans = wordSpans
         self.wordIndices = wordIndices
         self.wordCount = wordCount
         self.tokenCount = tokenCount
     }
 
-    var isFinite: Bool { embedding.allSatisfy(\.isFinite) && words.values.allSatisfy(\.isFinite) }
+    var isFinite: Bool {
+        embedding.allSatisfy(\.isFinite) && words.values.allSatisfy(\.isFinite)
+            && layers.allSatisfy { $0.values.allSatisfy(\.isFinite) }
+    }
 }
 
 extension DocumentFeatures {

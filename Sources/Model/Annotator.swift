@@ -79,7 +79,7 @@ package struct Annotator: Sendable {
                 collector.expect(request, segments: segments, places: distinct.add(segments))
             }
             let isComplete = reader.read(
-                distinct.segments, wantsWords: !heads.entities.isEmpty, workspace: &workspace, visitor: &collector,
+                distinct.segments, wanted: heads.wantedStates, workspace: &workspace, visitor: &collector,
                 mayContinue: { !isCancelled() },
                 batchDone: { visitor, tokens in
                     encodedTokens += tokens

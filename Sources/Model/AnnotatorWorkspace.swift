@@ -8,8 +8,11 @@ package struct AnnotatorWorkspace: Sendable {
     var batch = RaggedBatch()
     /// Ids of the window being put into the batch.
     var windowIDs: [Int32] = []
-    /// Where the first pieces of the words that one window owns are in the batch.
+    /// Where the first pieces of words are in the batch, window by window of those that own them.
     var wordRows: [Int] = []
+    /// Which of its segment's words each window of the batch owns.
+    var wordRanges: [Range<Int>] = []
+    var head = HeadWorkspace()
     /// Where the thread's time goes.
     package var meter: StageMeter
 

@@ -42,9 +42,25 @@ package struct Encoder: Sendable {
     /// Ids must be below `configuration.vocabularySize` and texts no longer than `configuration.maximumPositions`:
     /// `Backbone` guarantees the first when it loads, windows the second.
     package func encode(_ batch: RaggedBatch, workspace: inout EncoderWorkspace) {
+        embed(batch, workspace: &workspace)
+        for layer in layers { layer.run(batch, workspace: &workspace) }
+    }
+
+    /// The same, and `workspace.layerStates` keeps what `rows` of the batch were on their way up: the embedding layer's
+    /// output, then every layer's, `layers + 1` matrices `[rows, hidden]`.
+    package func encode(_ batch: RaggedBatch, keeping rows: [Int], workspace: inout EncoderWorkspace) {
+        while workspace.layerStates.count <= layers.count { workspace.layerStates.append(Matrix(rows: 0, columns: 0)) }
+        embed(batch, workspace: &workspace)
+        gatherRows(of: workspace.hidden, rows, into: &workspace.layerStates[0])
+        for (index, layer) in layers.enumerated() {
+            layer.run(batch, workspace: &workspace)
+            gatherRows(of: workspace.hidden, rows, into: &workspace.layerStates[index + 1])
+        }
+    }
+
+    private func embed(_ batch: RaggedBatch, workspace: inout EncoderWorkspace) {
         var none: Matrix?
         embedding.run(batch, positions: &workspace.positions, into: &workspace.hidden, sums: &none)
-        for layer in layers { layer.run(batch, workspace: &workspace) }
     }
 }
 

@@ -33,10 +33,18 @@ package struct DecodedSpan: Sendable, Equatable {
 package enum EntityDecoder {
     /// The entities of one segment, in order, never overlapping.
     ///
-    /// - Parameter logits: `[words, tags]`, finite; `tags` is `tagSet.count`.
-    package static func decode(logits: Matrix, tagSet: TagSet) -> [DecodedSpan] {
+    /// - Parameters:
+    ///   - logits: `[words, tags]`, finite; `tags` is `tagSet.count`.
+    ///   - transitions: learned weights of neighbouring tags, which join the logits in a sequence's weight.
+    package static func decode(
+        logits: Matrix, tagSet: TagSet, transitions: TagTransitions? = nil
+    ) -> [DecodedSpan] {
         precondition(logits.columns == tagSet.count, "\(logits.columns) logits a word for \(tagSet.count) tags")
         guard logits.rows > 0, !tagSet.types.isEmpty else { return [] }
+        if let transitions {
+            let lattice = TagLattice(logits: logits, tagSet: tagSet, transitions: transitions)
+            return lattice.scored(spans(in: lattice.bestSequence(), tagSet: tagSet))
+        }
         return scored(spans(in: bestSequence(logits: logits, tagSet: tagSet), tagSet: tagSet), logits: logits)
     }
 
@@ -47,9 +55,11 @@ package enum EntityDecoder {
     ///   - wordIndices: row by row, which word it is; ascending.
     ///   - wordCount: of all words; the spans' indices count these.
     package static func decode(
-        logits: Matrix, wordIndices: [Int], wordCount: Int, tagSet: TagSet
+        logits: Matrix, wordIndices: [Int], wordCount: Int, tagSet: TagSet, transitions: TagTransitions? = nil
     ) -> [DecodedSpan] {
-        guard wordIndices.count < wordCount else { return decode(logits: logits, tagSet: tagSet) }
+        guard wordIndices.count < wordCount else {
+            return decode(logits: logits, tagSet: tagSet, transitions: transitions)
+        }
         var all = Matrix(rows: wordCount, columns: logits.columns)
         // Finite, as the recursions need it, and beyond what any head can outweigh.
         for word in 0..<wordCount {
@@ -58,7 +68,7 @@ package enum EntityDecoder {
         for (row, word) in wordIndices.enumerated() {
             for tag in 0..<logits.columns { all[word, tag] = logits[row, tag] }
         }
-        return decode(logits: all, tagSet: tagSet)
+        return decode(logits: all, tagSet: tagSet, transitions: transitions)
     }
 
     /// The heaviest legal sequence of tags, one a row of `logits`. Of equally heavy ones, that with the lower tags.
@@ -199,19 +209,19 @@ private struct TagChain {
     }
 }
 
-private func indexOfMaximum(_ values: [Double]) -> Int {
+func indexOfMaximum(_ values: [Double]) -> Int {
     var best = 0
     for index in 1..<max(values.count, 1) where values[index] > values[best] { best = index }
     return best
 }
 
-private func logSum(_ a: Double, _ b: Double) -> Double {
+func logSum(_ a: Double, _ b: Double) -> Double {
     let larger = max(a, b)
     guard larger > -.infinity else { return -.infinity }
     return larger + log1p(exp(min(a, b) - larger))
 }
 
-private func logSum(_ values: [Double]) -> Double {
+func logSum(_ values: [Double]) -> Double {
     let larger = values.reduce(-.infinity, max)
     guard larger > -.infinity else { return -.infinity }
     return larger + log(values.reduce(0) { $0 + exp($1 - larger) })

@@ -22,11 +22,13 @@ package struct FeatureExtractor: Sendable {
     ///
     /// - Parameters:
     ///   - wantsWords: whether an entity head is to be trained; words' states are as large as all the text's tokens.
+    ///   - wantsLayers: whether one of them looks at all layers: so many times as large.
     ///   - isCancelled: asked before each batch.
     ///   - progress: called after each batch.
     /// - Throws: `cancelled` (`.system`, transient); `scores-not-finite` (`.model`).
     package func features(
-        of requests: [AnnotationRequest], wantsWords: Bool, workspace: inout AnnotatorWorkspace,
+        of requests: [AnnotationRequest], wantsWords: Bool, wantsLayers: Bool = false,
+        workspace: inout AnnotatorWorkspace,
         isCancelled: () -> Bool = { false }, progress: (AnnotationProgress) -> Void = { _ in }
     ) throws(Fault) -> [DocumentFeatures] {
         var features: [DocumentFeatures] = []
@@ -38,7 +40,8 @@ package struct FeatureExtractor: Sendable {
             }
             var collector = FeatureCollector(segments: segments, hidden: backbone.space.dimensions)
             let isComplete = reader.read(
-                segments, wantsWords: wantsWords, workspace: &workspace, visitor: &collector,
+                segments, wanted: wantsWords ? (wantsLayers ? .allLayers : .last) : .none, workspace: &workspace,
+                visitor: &collector,
                 mayContinue: { !isCancelled() },
                 batchDone: { visitor, tokens in
                     encodedTokens += tokens
@@ -59,6 +62,7 @@ private struct FeatureCollector: SegmentVisitor {
     let hidden: Int
     var features: [DocumentFeatures] = []
     private var states: [Float] = []
+    private var layerStates: [[Float]] = []
     private var wordCount = 0
 
     init(segments: [Segment], hidden: Int) {
@@ -66,23 +70,35 @@ private struct FeatureCollector: SegmentVisitor {
         self.hidden = hidden
     }
 
-    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int]) {
-        for row in rows { states += hidden.row(row) }
+    mutating func visit(words: Range<Int>, of segment: Int, states: WordStates, workspace: inout HeadWorkspace) {
+        if states.layers.isEmpty {
+            for row in states.rows { self.states += states.hidden.row(row) }
+        }
+        while layerStates.count < states.layers.count { layerStates.append([]) }
+        let rows = states.layerRows
+        for (index, layer) in states.layers.enumerated() {
+            layerStates[index] += layer.values[rows.lowerBound * hidden..<rows.upperBound * hidden]
+        }
         wordCount += words.count
     }
 
-    mutating func finish(_ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int) {
+    mutating func finish(
+        _ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int, workspace: inout HeadWorkspace
+    ) {
+        let layers = layerStates.map { Matrix(rows: wordCount, columns: hidden, values: $0) }
         let words = segments[segment].words
         let indices = words.indices.prefix(wordCount).map(Int.init)
         features.append(
             DocumentFeatures(
-                embedding: embedding, words: Matrix(rows: wordCount, columns: hidden, values: states),
+                embedding: embedding,
+                words: layers.last ?? Matrix(rows: wordCount, columns: hidden, values: states), layers: layers,
                 wordSpans: indices.map { index in
                     let span = words.span(ofWord: index)
                     return span.start.scalar..<max(span.start.scalar, span.end.scalar)
                 },
                 wordIndices: indices, wordCount: words.totalCount, tokenCount: tokenCount))
         states = []
+        layerStates = []
         wordCount = 0
     }
 }

@@ -15,9 +15,11 @@ package struct HeadSet: Sendable, Equatable {
     package let entities: [EntityHead]
     /// Width of the backbone that the heads were trained on; nil without heads.
     package let hidden: Int?
+    /// Layers of that backbone; nil when no head looks at all of them.
+    package let layers: Int?
 
     /// Refuses a head whose task is not declared (with the same labels in the same order), two tasks or two heads with
-    /// one name, and heads of different widths: `heads-invalid`.
+    /// one name, and heads of different widths or for different numbers of layers: `heads-invalid`.
     package init(
         tasks: [AnnotationTask], classification: [ClassificationHead] = [], entities: [EntityHead] = []
     ) throws(Fault) {
@@ -32,20 +34,28 @@ package struct HeadSet: Sendable, Equatable {
         for task in trained where !tasks.contains(task) {
             throw HeadValidation.fault("the head of task \"\(task.name)\" does not fit any declared task")
         }
-        let widths = Set(classification.map(\.weights.columns) + entities.map(\.weights.columns))
+        let widths = Set(classification.map(\.weights.columns) + entities.map(\.hidden))
         guard widths.count <= 1 else {
             throw HeadValidation.fault("the heads were trained on backbones of different widths, \(widths.sorted())")
+        }
+        let depths = Set(entities.compactMap { $0.context.map { $0.mix.count - 1 } })
+        guard depths.count <= 1 else {
+            throw HeadValidation.fault("the heads were trained on backbones of different depths, \(depths.sorted())")
         }
         func place(_ task: AnnotationTask) -> Int { tasks.firstIndex(of: task) ?? tasks.count }
         self.tasks = tasks
         self.classification = classification.sorted { place($0.task) < place($1.task) }
         self.entities = entities.sorted { place($0.task) < place($1.task) }
         hidden = widths.first
+        layers = depths.first
     }
 
     private init() {
-        (tasks, classification, entities, hidden) = ([], [], [], nil)
+        (tasks, classification, entities, hidden, layers) = ([], [], [], nil, nil)
     }
+
+    /// What these heads need to know of words.
+    var wantedStates: WantedStates { entities.isEmpty ? .none : layers == nil ? .last : .allLayers }
 
     /// No task, no head: a model that only embeds.
     package static let none = HeadSet()

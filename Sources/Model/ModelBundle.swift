@@ -7,12 +7,19 @@ package struct ModelBundle: Sendable {
     package let backbone: Backbone
     package let heads: HeadSet
 
-    /// - Throws: `heads-misfit` (`.model`) when the heads were trained on states of another width.
+    /// - Throws: `heads-misfit` (`.model`) when the heads were trained on states of another width, or of another number of
+    ///   layers.
     package init(backbone: Backbone, heads: HeadSet) throws(Fault) {
         let width = backbone.configuration.hiddenSize
         if let hidden = heads.hidden, hidden != width {
             throw Fault(
                 .model, "heads-misfit", "the heads expect hidden states of \(hidden) values, the backbone has \(width)",
+                hint: "Use the backbone that the heads were trained on, or train them again on this one.")
+        }
+        let depth = backbone.configuration.layers
+        if let layers = heads.layers, layers != depth {
+            throw Fault(
+                .model, "heads-misfit", "the heads expect the states of \(layers) layers, the backbone has \(depth)",
                 hint: "Use the backbone that the heads were trained on, or train them again on this one.")
         }
         self.backbone = backbone

@@ -2,13 +2,31 @@ import Annotations
 import Tensors
 import Tokenization
 
+/// What the encoder says about some words: all of them first pieces, in the windows that own them.
+struct WordStates {
+    /// The last hidden states of a batch, `[tokens, hidden]`.
+    let hidden: Matrix
+    /// Word by word, which row of `hidden` is its.
+    let rows: ArraySlice<Int>
+    /// `[words of the batch, hidden]`, from the embedding layer's output to the last layer's; empty unless it was asked
+    /// for.
+    let layers: [Matrix]
+    /// Which rows of each of `layers` are these words'.
+    var layerRows: Range<Int> { rows.startIndex..<rows.endIndex }
+}
+
+/// How much of the words' states a visitor wants to see.
+enum WantedStates {
+    case none, last, allLayers
+}
+
 /// Takes what the encoder says about segments, in order: each segment's words piece by piece, then its embedding.
 protocol SegmentVisitor {
-    /// The next words of a segment: word by word, `rows` says which row of `hidden` is the final hidden state of its
-    /// first piece in the window that owns it. `words` are positions among the segment's words that have tokens.
-    mutating func visit(words: Range<Int>, of segment: Int, hidden: Matrix, rows: [Int])
+    /// The next words of a segment. `words` are positions among the segment's words that have tokens.
+    mutating func visit(words: Range<Int>, of segment: Int, states: WordStates, workspace: inout HeadWorkspace)
     /// All of a segment has been read. `tokenCount` counts what went through the encoder.
-    mutating func finish(_ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int)
+    mutating func finish(
+        _ segment: Int, embedding: [Float], tokenCount: Int, windowCount: Int, workspace: inout HeadWorkspace)
 }
 
 /// Reads segments of any length through the encoder, in batches of bounded size.
@@ -43,12 +61,12 @@ struct WindowReader: Sendable {
     }
 
     /// - Parameters:
-    ///   - wantsWords: whether anybody needs the words' states.
+    ///   - wanted: what anybody needs of the words' states.
     ///   - mayContinue: asked before each batch; false ends the reading.
     ///   - batchDone: called after each batch with the tokens that it encoded.
     /// - Returns: whether everything was read.
     func read<Visitor: SegmentVisitor>(
-        _ segments: [Segment], wantsWords: Bool, workspace: inout AnnotatorWorkspace, visitor: inout Visitor,
+        _ segments: [Segment], wanted: WantedStates, workspace: inout AnnotatorWorkspace, visitor: inout Visitor,
         mayContinue: () -> Bool, batchDone: (_ visitor: Visitor, _ tokens: Int) -> Void
     ) -> Bool {
         var places: [(segment: Int, window: WindowPlan.Window)] = []
@@ -56,31 +74,36 @@ struct WindowReader: Sendable {
             for window in plan(for: segment.tokens).windows { places.append((index, window)) }
         }
         var reading = Reading(space: backbone.space)
+        var cursor = WordCursor()
         let batches = planner.batches(of: places.map(\.window.tokenCount))
         workspace.meter.lap(.plan)
         for batch in batches {
             guard mayContinue() else { return false }
-            encode(places[batch], of: segments, workspace: &workspace)
+            if wanted != .none { find(places[batch], of: segments, from: &cursor, workspace: &workspace) }
+            encode(places[batch], of: segments, keepsLayers: wanted == .allLayers, workspace: &workspace)
             workspace.meter.lap(.encode)
-            var row = 0
+            var (row, firstWord) = (0, 0)
             for place in batch {
                 let (index, window) = places[place]
                 let isFirst = place == 0 || places[place - 1].segment != index
                 let isLast = place + 1 == places.count || places[place + 1].segment != index
                 if isFirst { reading = Reading(space: backbone.space) }
                 reading.pool(window, at: row, isLast: isLast, hidden: workspace.encoder.hidden)
-                if wantsWords {
-                    let words = reading.nextWords(of: segments[index].words, in: window)
+                if wanted != .none {
+                    let words = workspace.wordRanges[place - batch.lowerBound]
                     if !words.isEmpty {
-                        find(words, of: segments[index].words, in: window, at: row, rows: &workspace.wordRows)
-                        visitor.visit(
-                            words: words, of: index, hidden: workspace.encoder.hidden, rows: workspace.wordRows)
+                        let states = WordStates(
+                            hidden: workspace.encoder.hidden,
+                            rows: workspace.wordRows[firstWord..<firstWord + words.count],
+                            layers: wanted == .allLayers ? workspace.encoder.layerStates : [])
+                        visitor.visit(words: words, of: index, states: states, workspace: &workspace.head)
                     }
+                    firstWord += words.count
                 }
                 if isLast {
                     visitor.finish(
                         index, embedding: reading.embedding, tokenCount: reading.tokenCount,
-                        windowCount: reading.windowCount)
+                        windowCount: reading.windowCount, workspace: &workspace.head)
                 }
                 row += window.tokenCount
             }
@@ -95,7 +118,7 @@ struct WindowReader: Sendable {
     }
 
     private func encode(
-        _ places: ArraySlice<(segment: Int, window: WindowPlan.Window)>, of segments: [Segment],
+        _ places: ArraySlice<(segment: Int, window: WindowPlan.Window)>, of segments: [Segment], keepsLayers: Bool,
         workspace: inout AnnotatorWorkspace
     ) {
         workspace.batch.removeAll()
@@ -107,23 +130,51 @@ struct WindowReader: Sendable {
             workspace.windowIDs.append(tokens[tokens.count - 1])
             workspace.batch.append(workspace.windowIDs)
         }
-        backbone.encoder.encode(workspace.batch, workspace: &workspace.encoder)
+        if keepsLayers {
+            backbone.encoder.encode(workspace.batch, keeping: workspace.wordRows, workspace: &workspace.encoder)
+        } else {
+            backbone.encoder.encode(workspace.batch, workspace: &workspace.encoder)
+        }
     }
 
-    /// Where the first pieces of `words` are in a batch whose row `row` is the window's first.
+    /// Which words each window of a batch owns, and in which rows of the batch they begin.
+    ///
+    /// - Parameter cursor: moves from window to window of all batches.
     private func find(
-        _ words: Range<Int>, of segment: SegmentWords, in window: WindowPlan.Window, at row: Int, rows: inout [Int]
+        _ places: ArraySlice<(segment: Int, window: WindowPlan.Window)>, of segments: [Segment],
+        from cursor: inout WordCursor, workspace: inout AnnotatorWorkspace
     ) {
-        rows.removeAll(keepingCapacity: true)
-        for word in words { rows.append(row + window.row(ofToken: Int(segment.firstTokens[word]))) }
+        workspace.wordRows.removeAll(keepingCapacity: true)
+        workspace.wordRanges.removeAll(keepingCapacity: true)
+        var row = 0
+        for (index, window) in places {
+            let words = segments[index].words
+            if cursor.segment != index { cursor = WordCursor(segment: index) }
+            let first = cursor.nextWord
+            while cursor.nextWord < words.count,
+                Int(words.firstTokens[cursor.nextWord]) < window.owned.upperBound
+            {
+                workspace.wordRows.append(row + window.row(ofToken: Int(words.firstTokens[cursor.nextWord])))
+                cursor.nextWord += 1
+            }
+            workspace.wordRanges.append(first..<cursor.nextWord)
+            row += window.tokenCount
+        }
     }
+}
+
+/// How far the words of a segment have been given to the windows that own them.
+private struct WordCursor {
+    /// -1 before the first.
+    var segment = -1
+    /// The first word that no window has owned yet.
+    var nextWord = 0
 }
 
 /// What is remembered of the segment being read, from window to window.
 private struct Reading {
     private let space: EmbeddingSpace
     private var pooling: Pooling
-    private var nextWord = 0
     private(set) var tokenCount = 0
     private(set) var windowCount = 0
 
@@ -144,13 +195,6 @@ private struct Reading {
         }
         tokenCount += window.tokenCount
         windowCount += 1
-    }
-
-    /// The words whose first piece this window owns.
-    mutating func nextWords(of words: SegmentWords, in window: WindowPlan.Window) -> Range<Int> {
-        let first = nextWord
-        while nextWord < words.count, Int(words.firstTokens[nextWord]) < window.owned.upperBound { nextWord += 1 }
-        return first..<nextWord
     }
 
     var embedding: [Float] { pooling.embedding(space.normalization) }

@@ -245,9 +245,15 @@ final class BackboneRun {
     private func outcome(isCancelled: @Sendable () -> Bool) throws(Fault) -> TrainingOutcome {
         let (learned, parts, found) = try kept()
         let verdict = try judge.judge(found, on: learned, isCancelled: isCancelled)
-        let held = try ExampleBuilder(backbone: learned, tasks: tasks, tokenBudget: trainer.tokenBudget).build(
-            partition.heldOut.compactMap { documents[$0.id] }, workers: trainer.workers, isCancelled: isCancelled
-        ).examples
+        let wantsLayers = trainer.probe.entityHead == .crf && tasks.contains { $0.kind == .entities }
+        let read = try ExampleBuilder(
+            backbone: learned, tasks: tasks, wantsLayers: wantsLayers, tokenBudget: trainer.tokenBudget)
+        func examples(_ rows: [TrainingExample]) throws(Fault) -> [TrainingExample] {
+            try read.build(
+                rows.compactMap { documents[$0.id] }, workers: trainer.workers, isCancelled: isCancelled
+            ).examples
+        }
+        let held = try examples(partition.heldOut)
         var draft = HeadDraft(probed.heads)
         var trained: [TaskTraining] = []
         for (task, parameters) in found where joint.plan.trainsHead(of: task.name) {
@@ -255,6 +261,15 @@ final class BackboneRun {
             let head = try TrainedHead(task: task, parameters: parameters, temperature: temperature ?? 1)
             draft.replace(head)
             trained.append(try record(of: head, temperature: temperature, held: held))
+        }
+        if wantsLayers {
+            let chains = try HeadTrainer(options: trainer.probe).train(
+                HeadTrainer.Partition(
+                    training: examples(partition.training), validation: examples(partition.validation), heldOut: held),
+                tasks: tasks.filter { $0.kind == .entities && joint.plan.trainsHead(of: $0.name) },
+                initial: draft.headSet(), isCancelled: isCancelled)
+            for record in chains.tasks { trained[trained.firstIndex { $0.task == record.task } ?? 0] = record }
+            draft = HeadDraft(chains.heads)
         }
         let heads = try draft.headSet()
         var outcome = TrainingOutcome(

@@ -60,9 +60,11 @@ package struct BackboneTrainer: Sendable {
         try options.validate(layers: backbone.configuration.layers, tasks: tasks.map(\.name))
         for task in tasks { try TrainingReadiness.check(examples, for: task) }
         let partition = try HeadTrainer(options: probe).partition(examples, tasks: tasks)
+        let trainsEncoder = plan.trainsEncoder(epochs: options.epochs, layers: backbone.configuration.layers)
         let probed = try probeHeads(
-            partition, plan: plan, tasks: tasks, initial: initial, progress: progress, isCancelled: isCancelled)
-        guard plan.trainsEncoder(epochs: options.epochs, layers: backbone.configuration.layers) else { return probed }
+            partition, plan: plan, trainsEncoder: trainsEncoder, tasks: tasks, initial: initial, progress: progress,
+            isCancelled: isCancelled)
+        guard trainsEncoder else { return probed }
         let run = try BackboneRun(
             self, documents: documents, partition: partition, tasks: tasks, backbone: backbone, probed: probed)
         return try run.run(initial: initial, resuming: resuming, progress: progress, isCancelled: isCancelled)
@@ -70,18 +72,29 @@ package struct BackboneTrainer: Sendable {
 
     /// The heads that learning together begins with.
     private func probeHeads(
-        _ partition: HeadTrainer.Partition, plan: FreezePlan, tasks: [AnnotationTask], initial: HeadSet?,
+        _ partition: HeadTrainer.Partition, plan: FreezePlan, trainsEncoder: Bool, tasks: [AnnotationTask],
+        initial: HeadSet?,
         progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws(Fault) -> TrainingOutcome {
         for task in tasks where !plan.trainsHead(of: task.name) {
-            guard HeadDraft(initial).head(of: task)?.task == task else {
+            guard let head = HeadDraft(initial).head(of: task), head.task == task else {
                 throw Fault(
                     .configuration, "freeze-plan",
                     "the plan \(plan) keeps the head of task \"\(task.name)\", and the model in force has none that knows "
                         + "all of its labels",
                     hint: "train a head for the task first: glossator train --freeze backbone-frozen")
             }
+            guard !trainsEncoder || head.parameters.context == nil else {
+                throw Fault(
+                    .configuration, "freeze-plan",
+                    "the plan \(plan) keeps the head of task \"\(task.name)\", which is of kind crf and does not fit an "
+                        + "encoder that learns",
+                    hint: "let it learn too: it is then trained on the encoder when that has learned")
+            }
         }
+        var probe = probe
+        // A chain learns on an encoder that stays as it is: after the layers, if there are any that learn.
+        if trainsEncoder { probe.entityHead = .linear }
         return try HeadTrainer(options: probe).train(
             partition, tasks: tasks, kept: Set(tasks.map(\.name).filter { !plan.trainsHead(of: $0) }),
             untrained: options.probesFirst ? [] : Set(tasks.map(\.name)), initial: initial, progress: progress,

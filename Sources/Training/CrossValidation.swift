@@ -21,7 +21,7 @@ struct CrossValidation {
         for epoch in 1...epochs {
             var losses = 0.0
             for index in folds.indices { losses += try folds[index].learner.runEpoch(epoch, isCancelled: isCancelled) }
-            let parameters = folds.map { $0.learner.parameters.forInputs(scaledBy: 1 / run.inputScale) }
+            let parameters = folds.map { $0.learner.parameters.forInputs(scaledBy: run.restoringScale) }
             let score = try score(parameters, folds)
             let record = EpochRecord(
                 task: run.task.name, epoch: epoch, trainingLoss: losses / Double(folds.count),
@@ -57,11 +57,11 @@ struct CrossValidation {
         for fold in 0..<min(Self.folds, text + 1) {
             let unseen = zip(rows, numbers).filter { $1 == fold }.map(\.0)
             let seen = zip(rows, numbers).filter { $1 != fold }.map(\.0)
-            let training = try HeadRows(seen, task: run.task, hidden: run.hidden)
+            let training = try run.rows(seen)
             folds.append(
                 Fold(
                     learner: run.learner(training, epochs: epochs, from: run.freshParameters), unseen: unseen,
-                    unseenRows: try HeadRows(unseen, task: run.task, hidden: run.hidden)))
+                    unseenRows: try run.rows(unseen)))
         }
         return folds
     }

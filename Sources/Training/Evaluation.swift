@@ -68,8 +68,8 @@ package struct Evaluation: Sendable, Hashable, Codable {
 
     /// - Parameter rows: all labelled for the head's task.
     static func metrics(of head: EntityHead, on rows: [TrainingExample]) throws(Fault) -> EntityMetrics {
-        let hidden = head.weights.columns
-        try check(rows.allSatisfy { $0.fits(head.task, hidden: hidden) }, head.task, hidden)
+        let (hidden, layers) = (head.hidden, head.context?.mix.count ?? 0)
+        try check(rows.allSatisfy { $0.fits(head.task, hidden: hidden, layers: layers) }, head.task, hidden)
         return try EntityScorer.score(
             gold: rows.map { $0.tags[head.task.name] ?? [] }, predicted: rows.map { tags(by: head, for: $0) })
     }
@@ -78,8 +78,8 @@ package struct Evaluation: Sendable, Hashable, Codable {
     static func tags(by head: EntityHead, for example: TrainingExample) -> [String] {
         var tags = [String](repeating: "O", count: example.tags[head.task.name]?.count ?? 0)
         let spans = EntityDecoder.decode(
-            logits: head.logits(of: example.words), wordIndices: example.wordIndices, wordCount: tags.count,
-            tagSet: head.tagSet)
+            logits: head.logits(of: example.words, layers: example.layers), wordIndices: example.wordIndices,
+            wordCount: tags.count, tagSet: head.tagSet, transitions: head.context?.transitions)
         for span in spans {
             let type = head.tagSet.types[span.type]
             for word in span.firstWord...span.lastWord { tags[word] = (word == span.firstWord ? "B-" : "I-") + type }

@@ -25,11 +25,16 @@ package struct ExampleBuilder: Sendable {
 
     private let extractor: FeatureExtractor
     private let tasks: [AnnotationTask]
+    private let wantsLayers: Bool
 
+    /// - Parameter wantsLayers: whether an entity head looks at words' states in all layers; features are then as many times
+    ///   as large.
     /// - Throws: what `FeatureExtractor.init` throws.
     package init(
-        backbone: Backbone, tasks: [AnnotationTask], tokenBudget: Int = BatchPlanner.defaultTokenBudget
+        backbone: Backbone, tasks: [AnnotationTask], wantsLayers: Bool = false,
+        tokenBudget: Int = BatchPlanner.defaultTokenBudget
     ) throws(Fault) {
+        self.wantsLayers = wantsLayers
         extractor = try FeatureExtractor(backbone: backbone, tokenBudget: tokenBudget)
         self.tasks = tasks
     }
@@ -120,7 +125,8 @@ package struct ExampleBuilder: Sendable {
                 var reported = 0
                 do throws(Fault) {
                     let features = try extractor.features(
-                        of: portion.requests, wantsWords: portion.wantsWords, workspace: &workspace,
+                        of: portion.requests, wantsWords: portion.wantsWords, wantsLayers: wantsLayers,
+                        workspace: &workspace,
                         isCancelled: isCancelled,
                         progress: { step in
                             state.withLock {
@@ -179,6 +185,7 @@ package struct ExampleBuilder: Sendable {
         return TrainingExample(
             id: document.id, bodyHash: document.bodyHash, embedding: features.embedding, labels: labels,
             words: tags.isEmpty ? Matrix(rows: 0, columns: features.words.columns) : features.words,
+            layers: tags.isEmpty ? [] : features.layers,
             wordIndices: tags.isEmpty ? [] : Array(features.wordSpans.indices), tags: tags,
             wordSpans: tags.isEmpty ? [] : features.wordSpans)
     }

@@ -15,7 +15,10 @@ enum TrainedHead {
                 try ClassificationHead(
                     task: task, weights: parameters.weights, bias: parameters.bias, temperature: temperature))
         case .entities:
-            self = .entities(try EntityHead(task: task, weights: parameters.weights, bias: parameters.bias))
+            self = .entities(
+                try EntityHead(
+                    task: task, weights: parameters.weights, bias: parameters.bias,
+                    context: parameters.context?.context()))
         }
     }
 
@@ -29,7 +32,9 @@ enum TrainedHead {
     var parameters: HeadParameters {
         switch self {
         case .classification(let head): HeadParameters(weights: head.weights, bias: head.bias)
-        case .entities(let head): HeadParameters(weights: head.weights, bias: head.bias)
+        case .entities(let head):
+            HeadParameters(
+                weights: head.weights, bias: head.bias, context: head.context.map { ContextParameters($0) })
         }
     }
 }

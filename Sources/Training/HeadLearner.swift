@@ -6,7 +6,7 @@ import Tensors
 /// Tasks share no trainable weight while the backbone is frozen, so each is learned by itself, from its own rows: adding
 /// a task to a run changes no other head's bits.
 struct HeadLearner {
-    /// For inputs multiplied by `inputScale`.
+    /// For features multiplied by `inputScale`, which has one factor for each layer that the head looks at.
     private(set) var parameters: HeadParameters
     /// Of the last step.
     private(set) var learningRate = 0.0
@@ -14,11 +14,12 @@ struct HeadLearner {
     private let task: AnnotationTask
     private let documents: [HeadRows.Document]
     private let options: HeadTrainingOptions
-    private let inputScale: Float
+    private let inputScale: [Float]
     private let random: RandomSource
     private let schedule: LearningRateSchedule
     private var optimizer: HeadOptimizer
-    private var gradient = HeadGradient()
+    private var gradient: HeadGradient
+    private var contextLearner: ContextLearner?
     private var inputs = Matrix(rows: 0, columns: 0)
     private var step = 0
 
@@ -26,7 +27,7 @@ struct HeadLearner {
     ///   - parameters: where to start, for inputs multiplied by `inputScale`.
     ///   - epochs: what the learning rate is planned for.
     init(
-        task: AnnotationTask, rows: HeadRows, options: HeadTrainingOptions, inputScale: Float, epochs: Int,
+        task: AnnotationTask, rows: HeadRows, options: HeadTrainingOptions, inputScale: [Float], epochs: Int,
         parameters: HeadParameters
     ) {
         self.task = task
@@ -38,6 +39,13 @@ struct HeadLearner {
         schedule = LearningRateSchedule(
             warmup: options.warmup, totalSteps: options.stepsPerEpoch(rows: rows.documents.count) * epochs)
         optimizer = HeadOptimizer(AdamW(weightDecay: options.weightDecay), for: parameters)
+        var counts = [Int](repeating: 0, count: task.outputCount)
+        for document in rows.documents { for target in document.targets where target >= 0 { counts[Int(target)] += 1 } }
+        gradient = HeadGradient(CrossEntropy(options.classWeights, counts: counts, smoothing: options.labelSmoothing))
+        contextLearner = parameters.context.map {
+            ContextLearner(
+                task: task, options: options, inputScale: inputScale, random: random, parameters: parameters, $0)
+        }
     }
 
     /// The mean loss over the epoch's steps. `epoch` counts from 1.
@@ -61,12 +69,15 @@ struct HeadLearner {
     }
 
     private mutating func runStep(_ batch: [HeadRows.Document]) -> Double {
+        learningRate = options.learningRate * schedule.factor(step: step)
+        defer { step += 1 }
+        if let loss = contextLearner?.runStep(batch, &parameters, learningRate: learningRate, step: step) {
+            return loss
+        }
         assemble(batch)
         let loss = gradient.compute(parameters, inputs: inputs, targets: batch.flatMap(\.targets))
         gradient.scale(by: clippingFactor(norm: gradient.norm, limit: options.clipping))
-        learningRate = options.learningRate * schedule.factor(step: step)
         optimizer.step(&parameters, gradient: gradient, learningRate: learningRate)
-        step += 1
         return loss
     }
 
@@ -84,7 +95,7 @@ struct HeadLearner {
         var offset = 0
         for document in batch {
             let features = document.features.values
-            for index in features.indices { values[offset + index] *= features[index] * inputScale }
+            for index in features.indices { values[offset + index] *= features[index] * inputScale[0] }
             offset += features.count
         }
         swap(&values, &inputs.values)

@@ -1,15 +1,19 @@
 package import Tensors
 
-/// The trainable part of a head while it learns: `logits = x · weightsᵀ + bias`.
+/// The trainable part of a head while it learns: `logits = x · weightsᵀ + bias`, where `x` are features, or what a context
+/// makes of them.
 package struct HeadParameters: Sendable, Equatable {
-    /// `[outputs, hidden]`.
+    /// `[outputs, inputs]`; a linear head's inputs are the features.
     package var weights: Matrix
     /// `[outputs]`.
     package var bias: [Float]
+    /// Of an entity head of kind `crf`.
+    package var context: ContextParameters?
 
-    package init(weights: Matrix, bias: [Float]) {
+    package init(weights: Matrix, bias: [Float], context: ContextParameters? = nil) {
         self.weights = weights
         self.bias = bias
+        self.context = context
     }
 
     /// A head that answers nothing.
@@ -19,34 +23,45 @@ package struct HeadParameters: Sendable, Equatable {
     }
 
     package var outputs: Int { bias.count }
-    package var hidden: Int { weights.columns }
+    /// Width of the features.
+    package var hidden: Int { context?.hidden ?? weights.columns }
 
     /// Weights from N(0, 0.02), biases 0.
-    static func drawn(outputs names: [String], hidden: Int, random: RandomSource) -> HeadParameters {
+    static func drawn(outputs names: [String], inputs: Int, random: RandomSource) -> HeadParameters {
         HeadParameters(
             weights: Matrix(
-                rows: names.count, columns: hidden,
-                values: names.flatMap { random.initialWeights(of: $0, count: hidden, deviation: 0.02) }),
+                rows: names.count, columns: inputs,
+                values: names.flatMap { random.initialWeights(of: $0, count: inputs, deviation: 0.02) }),
             bias: [Float](repeating: 0, count: names.count))
     }
 
     /// Takes over the rows of `other` that have a name here; `names[i]` is output `i`.
     mutating func adopt(_ other: HeadParameters, named otherNames: [String], names: [String]) {
+        guard (context == nil) == (other.context == nil) else { return }
+        if let layers = other.context {
+            guard context?.adopt(layers, named: otherNames, names: names) == true else { return }
+        }
+        let inputs = weights.columns
         for (row, name) in names.enumerated() {
             guard let source = otherNames.firstIndex(of: name) else { continue }
-            weights.values.replaceSubrange(row * hidden..<(row + 1) * hidden, with: other.weights.row(source))
+            weights.values.replaceSubrange(row * inputs..<(row + 1) * inputs, with: other.weights.row(source))
             bias[row] = other.bias[source]
         }
     }
 
-    /// The head that answers the same when all inputs are multiplied by `factor`.
-    func forInputs(scaledBy factor: Float) -> HeadParameters {
+    /// The head that answers the same when all features are multiplied by `factors`: one for each layer that the head looks
+    /// at.
+    package func forInputs(scaledBy factors: [Float]) -> HeadParameters {
         var result = self
-        scale(&result.weights.values, by: 1 / factor)
+        if let context {
+            result.context?.mix = zip(context.mix, factors).map { $0 / $1 }
+        } else {
+            scale(&result.weights.values, by: 1 / factors[0])
+        }
         return result
     }
 
-    /// `[n, hidden]` → `[n, outputs]`, into `logits`.
+    /// `[n, inputs]` → `[n, outputs]`, into `logits`.
     package func logits(of inputs: Matrix, into logits: inout Matrix) {
         logits.reshape(rows: inputs.rows, columns: outputs)
         for row in 0..<inputs.rows {
@@ -65,8 +80,9 @@ package struct HeadGradient: Sendable {
     private var logits = Matrix(rows: 0, columns: 0)
     private var logitGradient = Matrix(rows: 0, columns: 0)
     private var hasTargets = false
+    private let loss: CrossEntropy
 
-    package init() {}
+    package init(_ loss: CrossEntropy = .plain) { self.loss = loss }
 
     /// The gradient with respect to the head's parameters, into `weights` and `bias`.
     ///
@@ -84,11 +100,11 @@ package struct HeadGradient: Sendable {
             return 0
         }
         parameters.logits(of: inputs, into: &logits)
-        let sum = softmaxCrossEntropy(
-            logits: logits, targets: targets, into: &logitGradient, scale: 1 / Float(counted))
+        let sum = loss.run(
+            logits, targets: targets, scale: 1 / Float(counted), into: &logitGradient)
         multiply(logitGradient, inputs, transposeA: .yes, into: &weights)
         bias = columnSums(logitGradient)
-        return sum.loss / Double(counted)
+        return sum / Double(counted)
     }
 
     /// The gradient with respect to the inputs of the last `compute`, `[n, hidden]`, into `gradient`: what an encoder

@@ -1,4 +1,5 @@
 package import Annotations
+package import Model
 
 /// Everything a run's result depends on besides its rows, its backbone and the heads it starts from.
 package struct HeadTrainingOptions: Sendable, Hashable, Codable {
@@ -10,7 +11,21 @@ package struct HeadTrainingOptions: Sendable, Hashable, Codable {
         case modelInForce
     }
 
+    /// Sizes of an entity head of kind `crf`; measured, see docs/training.md.
+    package struct Context: Sendable, Hashable, Codable {
+        /// Words in view on either side.
+        package var radius = 1
+        /// Of the hidden layer.
+        package var width = 128
+        /// Share of the words' mixed states that is dropped in training, and of the hidden layer's outputs, 0..<1. Larger
+        /// than a linear head's: there are fifty times as many weights, and a sentence's names are soon known by heart.
+        package var dropout = 0.5
+    }
+
     package var start = Start.fresh
+    /// What entity tasks learn. Classification heads are linear.
+    package var entityHead = EntityHead.Kind.linear
+    package var context = Context()
     /// At most this often over the rows; early stopping may end sooner.
     package var epochs = 30
     /// A task of few rows gets as many more epochs as make this many steps.
@@ -22,6 +37,10 @@ package struct HeadTrainingOptions: Sendable, Hashable, Codable {
     package var weightDecay = 0.01
     /// Share of a head's inputs that is dropped in training, 0..<1.
     package var dropout = 0.1
+    /// Of linear heads; chains of tags have no classes to weigh.
+    package var classWeights = ClassWeights.none
+    /// Share of a linear head's target that is spread over all classes, 0..<1.
+    package var labelSmoothing = 0.0
     /// Share of the steps over which the learning rate rises from 0; then it falls to 0.
     package var warmup = 0.1
     /// Largest norm of a step's gradient.
@@ -61,6 +80,10 @@ package struct HeadTrainingOptions: Sendable, Hashable, Codable {
         try Self.check("learning rate", learningRate, 0...10)
         try Self.check("weight decay", weightDecay, 0...10)
         try Self.check("dropout", dropout, 0...0.95)
+        try Self.check("label smoothing", labelSmoothing, 0...0.95)
+        try Self.check("context dropout", context.dropout, 0...0.95)
+        try Self.check("context radius", Double(context.radius), 0...16)
+        try Self.check("context width", Double(context.width), 1...65_536)
         try Self.check("warm-up", warmup, 0...1)
         try Self.check("clipping", clipping, Double.leastNormalMagnitude...Double.greatestFiniteMagnitude)
         try Self.check("patience", Double(patience ?? 1), 1...100_000)

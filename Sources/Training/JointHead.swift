@@ -12,7 +12,7 @@ struct JointHead: Sendable {
     let weight: Double
     let learns: Bool
     private let given: HeadParameters
-    private let loss: JointLoss
+    private let loss: CrossEntropy
     private let dropout: Float
     private let random: RandomSource
     private(set) var parameters: HeadParameters
@@ -31,12 +31,10 @@ struct JointHead: Sendable {
     ) {
         (self.task, self.inputScale, self.learns, given) = (task, inputScale, learns, parameters)
         weight = options.lossWeights[task.name] ?? 1
-        loss = JointLoss(
-            classWeights: options.classWeights == .balanced ? JointLoss.balanced(counts) : [],
-            smoothing: Float(options.labelSmoothing))
+        loss = CrossEntropy(options.classWeights, counts: counts, smoothing: options.labelSmoothing)
         dropout = Float(options.dropout)
         random = RandomSource(seed: options.seed, task: "joint " + task.name)
-        self.parameters = parameters.forInputs(scaledBy: inputScale)
+        self.parameters = parameters.forInputs(scaledBy: [inputScale])
         moments = (
             AdamW.Moments(count: parameters.weights.values.count), AdamW.Moments(count: parameters.bias.count)
         )
@@ -47,7 +45,7 @@ struct JointHead: Sendable {
     }
 
     /// For inputs as the model gives them.
-    var found: HeadParameters { learns ? parameters.forInputs(scaledBy: 1 / inputScale) : given }
+    var found: HeadParameters { learns ? parameters.forInputs(scaledBy: [1 / inputScale]) : given }
 
     mutating func beginStep() {
         for index in gradient.weights.values.indices { gradient.weights.values[index] = 0 }

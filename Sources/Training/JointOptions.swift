@@ -12,13 +12,6 @@ package struct JointOptions: Sendable, Hashable, Codable {
         case uniform
     }
 
-    package enum ClassWeights: String, Sendable, Hashable, Codable, CaseIterable {
-        case none
-        /// A class counts in inverse proportion to its documents (or words), so that all classes count alike; their mean
-        /// over the documents is 1, and none counts more than ten times.
-        case balanced
-    }
-
     /// Text of the `FreezePlan`.
     package var freeze = "none"
     package var rates = LayerRates()

@@ -7,7 +7,7 @@ struct RandomSource: Sendable {
     private let seed: UInt64
 
     private enum Stream: UInt32 {
-        case initialWeights, order, dropout
+        case initialWeights, order, dropout, hiddenDropout
     }
 
     init(seed: UInt64, task: String) {
@@ -37,6 +37,12 @@ struct RandomSource: Sendable {
     func fillDropoutMask(_ mask: inout [Float], rate: Float, step: Int, firstElement: Int = 0) {
         CounterRandom(seed: seed, stream: Stream.dropout.rawValue).fillDropoutMask(
             &mask, rate: rate, step: step, firstElement: firstElement)
+    }
+
+    /// Another mask, on the outputs of a head's hidden layer.
+    func fillHiddenDropoutMask(_ mask: inout [Float], rate: Float, step: Int) {
+        CounterRandom(seed: seed, stream: Stream.hiddenDropout.rawValue)
+            .fillDropoutMask(&mask, rate: rate, step: step)
     }
 
     /// FNV-1a; Swift's own hashes differ from run to run.

@@ -8,7 +8,11 @@ struct TaskRun {
     let options: HeadTrainingOptions
     /// Only documents that are labelled for the task. Validation is empty where it would be too small to choose by.
     let partition: HeadTrainer.Partition
-    let inputScale: Float
+    /// What features are multiplied by while they are learned from: one factor, or one for each layer of the states that
+    /// the head looks at.
+    let inputScale: [Float]
+    /// How many states of each word the head looks at; 0 for a linear head.
+    let layers: Int
     let hidden: Int
     /// Whether the head starts from the model in force.
     private let continues: Bool
@@ -32,11 +36,15 @@ struct TaskRun {
         self.options = options
         self.partition = own
         self.hidden = hidden
-        let rows = try HeadRows(own.training, task: task, hidden: hidden)
-        inputScale = Self.workingSize(of: task.kind) / rows.meanSquareRoot
+        layers = try Self.layers(of: own.training, for: task, options: options)
+        let rows = try HeadRows(own.training, task: task, hidden: hidden, layers: layers)
+        let sizes = layers > 0 ? rows.meanSquareRoots(layers: layers) : [rows.meanSquareRoot]
+        inputScale = sizes.map { Self.workingSize(of: task.kind) / $0 }
 
         var parameters = Self.firstParameters(of: task, hidden: hidden, inputScale: inputScale, options: options)
-        let head = options.start == .modelInForce ? HeadDraft(initial).head(of: task) : nil
+        var head = options.start == .modelInForce ? HeadDraft(initial).head(of: task) : nil
+        // A head of another kind has nothing that this one could go on from.
+        if let other = head, (other.parameters.context == nil) != (layers == 0) { head = nil }
         continues = head != nil
         if let head {
             guard head.parameters.hidden == hidden else {
@@ -56,7 +64,7 @@ struct TaskRun {
     func train(
         progress: (EpochRecord, _ epochs: Int) -> Void, isCancelled: () -> Bool
     ) throws(Fault) -> (head: TrainedHead, record: TaskTraining) {
-        let training = try HeadRows(partition.training, task: task, hidden: hidden)
+        let training = try rows(partition.training)
         let epochs = options.epochs(rows: training.documents.count)
         var result: Result
         let choice: TaskTraining.Choice
@@ -66,7 +74,7 @@ struct TaskRun {
                 .run(progress: { progress($0, epochs) }, isCancelled: isCancelled)
             var learner = learner(training, epochs: epochs, from: initialHead.parameters)
             for epoch in 0..<result.bestEpoch { _ = try learner.runEpoch(epoch + 1, isCancelled: isCancelled) }
-            result.parameters = learner.parameters.forInputs(scaledBy: 1 / inputScale)
+            result.parameters = learner.parameters.forInputs(scaledBy: restoringScale)
         } else {
             choice = options.patience == nil ? .lastEpoch : .validation
             result = try follow(training, epochs: epochs, progress: { progress($0, epochs) }, isCancelled: isCancelled)
@@ -103,7 +111,7 @@ struct TaskRun {
         var choice = EpochChoice(patience: options.patience ?? .max, start: start)
         for epoch in 1...epochs {
             let loss = try learner.runEpoch(epoch, isCancelled: isCancelled)
-            let parameters = learner.parameters.forInputs(scaledBy: 1 / inputScale)
+            let parameters = learner.parameters.forInputs(scaledBy: restoringScale)
             let score = try score(parameters, on: partition.validation)
             let record = EpochRecord(
                 task: task.name, epoch: epoch, trainingLoss: loss, validationLoss: score?.loss,
@@ -127,6 +135,26 @@ struct TaskRun {
             parameters: parameters.forInputs(scaledBy: inputScale))
     }
 
+    /// Takes `inputScale` back.
+    var restoringScale: [Float] { inputScale.map { 1 / $0 } }
+
+    func rows(_ examples: [TrainingExample]) throws(Fault) -> HeadRows {
+        try HeadRows(examples, task: task, hidden: hidden, layers: layers)
+    }
+
+    /// How many states of each word the task's head is to look at.
+    private static func layers(
+        of rows: [TrainingExample], for task: AnnotationTask, options: HeadTrainingOptions
+    ) throws(Fault) -> Int {
+        guard task.kind == .entities, options.entityHead == .crf else { return 0 }
+        guard let layers = rows.first(where: { $0.words.rows > 0 })?.layers.count, layers > 0 else {
+            throw Fault(
+                .defect, "features-mismatch",
+                "the head of task \"\(task.name)\" learns from all layers, and the features have only the last")
+        }
+        return layers
+    }
+
     /// First weights that have learned nothing, for inputs as the model gives them.
     var freshParameters: HeadParameters {
         Self.firstParameters(of: task, hidden: hidden, inputScale: inputScale, options: options)
@@ -147,7 +175,9 @@ struct TaskRun {
             return ValidationScore(metric: metrics.accuracy, loss: metrics.logLoss)
         case .entities(let entities):
             let metrics = try Evaluation.metrics(of: entities, on: rows)
-            let loss = try HeadRows(rows, task: head.task, hidden: hidden).loss(of: head.parameters)
+            let loss = try HeadRows(
+                rows, task: head.task, hidden: hidden, layers: entities.context?.mix.count ?? 0
+            ).loss(of: head.parameters)
             return ValidationScore(metric: metrics.micro.f1, loss: loss.sum / Double(max(loss.count, 1)))
         }
     }
@@ -155,7 +185,7 @@ struct TaskRun {
     /// One row of logits a document; classification only.
     func logits(_ parameters: HeadParameters, of rows: [TrainingExample]) throws(Fault) -> [[Float]] {
         var logits = Matrix(rows: 0, columns: 0)
-        return try HeadRows(rows, task: task, hidden: hidden).documents.map { document in
+        return try self.rows(rows).documents.map { document in
             parameters.logits(of: document.features, into: &logits)
             return logits.values
         }
@@ -186,12 +216,18 @@ struct TaskRun {
     }
 
     private static func firstParameters(
-        of task: AnnotationTask, hidden: Int, inputScale: Float, options: HeadTrainingOptions
+        of task: AnnotationTask, hidden: Int, inputScale: [Float], options: HeadTrainingOptions
     ) -> HeadParameters {
-        HeadParameters.drawn(
-            outputs: outputNames(of: task), hidden: hidden,
-            random: RandomSource(seed: options.seed, task: task.name)
-        ).forInputs(scaledBy: 1 / inputScale)
+        let random = RandomSource(seed: options.seed, task: task.name)
+        let hasContext = task.kind == .entities && options.entityHead == .crf
+        var parameters = HeadParameters.drawn(
+            outputs: outputNames(of: task), inputs: hasContext ? options.context.width : hidden, random: random)
+        if hasContext {
+            parameters.context = .drawn(
+                layers: inputScale.count, tags: parameters.outputs, hidden: hidden, options: options.context,
+                random: random)
+        }
+        return parameters.forInputs(scaledBy: inputScale.map { 1 / $0 })
     }
 
     /// What the head's outputs are called: labels, or tags.

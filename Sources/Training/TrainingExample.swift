@@ -12,6 +12,9 @@ package struct TrainingExample: Sendable {
     package let labels: [String: String]
     /// `[words that have pieces, hidden]`: the final hidden state of each word's first piece.
     package let words: Matrix
+    /// The same words' states in every layer, from the embedding layer's output to the last; empty where no head looks at
+    /// them, or without words.
+    package let layers: [Matrix]
     /// Which word each row of `words` is: an index into every array of `tags`. A word without a row (it vanished in
     /// tokenisation) is never learned from, and predicted `O`.
     package let wordIndices: [Int]
@@ -22,7 +25,7 @@ package struct TrainingExample: Sendable {
 
     package init(
         id: Int64, bodyHash: [UInt8], embedding: [Float], labels: [String: String], words: Matrix,
-        wordIndices: [Int], tags: [String: [String]], wordSpans: [Range<Int>] = []
+        layers: [Matrix] = [], wordIndices: [Int], tags: [String: [String]], wordSpans: [Range<Int>] = []
     ) {
         self.wordSpans = wordSpans
         self.id = id
@@ -30,6 +33,7 @@ package struct TrainingExample: Sendable {
         self.embedding = embedding
         self.labels = labels
         self.words = words
+        self.layers = layers
         self.wordIndices = wordIndices
         self.tags = tags
     }
@@ -54,7 +58,13 @@ package struct TrainingExample: Sendable {
     }
 
     /// Whether words, their indices and the task's tags belong together, and states are `hidden` wide.
-    func fits(_ task: AnnotationTask, hidden: Int) -> Bool {
+    ///
+    /// - Parameter layers: of which states are needed, besides the last.
+    func fits(_ task: AnnotationTask, hidden: Int, layers count: Int = 0) -> Bool {
+        guard
+            count == 0 || words.rows == 0
+                || layers.count == count && layers.allSatisfy({ $0.rows == words.rows && $0.columns == hidden })
+        else { return false }
         guard let tags = tags[task.name], words.columns == hidden || words.rows == 0 else { return false }
         return words.rows == wordIndices.count && wordIndices.allSatisfy(tags.indices.contains)
             && zip(wordIndices, wordIndices.dropFirst()).allSatisfy(<)

@@ -51,7 +51,8 @@ package struct WorstError: Sendable, Hashable, Codable {
         of head: EntityHead, _ examples: [TrainingExample], _ limit: Int
     ) -> [WorstError] {
         let wrong = examples.compactMap { example -> WorstError? in
-            guard example.fits(head.task, hidden: head.weights.columns), let tags = example.tags[head.task.name],
+            guard example.fits(head.task, hidden: head.hidden, layers: head.context?.mix.count ?? 0),
+                let tags = example.tags[head.task.name],
                 example.wordSpans.count == tags.count
             else { return nil }
             let gold = mentions(tags, example.wordSpans)

@@ -11,11 +11,13 @@ struct EntityDecoderTests {
     struct Enumeration {
         let logits: Matrix
         let tagSet: TagSet
+        let transitions: TagTransitions?
         var sequences: [(tags: [Int], logWeight: Double)] = []
 
-        init(logits: Matrix, tagSet: TagSet) {
+        init(logits: Matrix, tagSet: TagSet, transitions: TagTransitions? = nil) {
             self.logits = logits
             self.tagSet = tagSet
+            self.transitions = transitions
             extend([], weight: 0)
         }
 
@@ -25,7 +27,9 @@ struct EntityDecoderTests {
                 return
             }
             for tag in 0..<tagSet.count where tagSet.allows(tag, after: prefix.last) {
-                extend(prefix + [tag], weight: weight + Double(logits[prefix.count, tag]))
+                // Nothing stands before the first word: an O.
+                let transition = transitions.map { Double($0.scores[prefix.last ?? TagSet.outside, tag]) } ?? 0
+                extend(prefix + [tag], weight: weight + Double(logits[prefix.count, tag]) + transition)
             }
         }
 
@@ -41,6 +45,16 @@ struct EntityDecoderTests {
                 if contains(span, in: tags) { having += weight }
             }
             return having / all
+        }
+
+        /// Type, first and last word of the best sequence's entities.
+        var spans: [[Int]] {
+            var spans: [[Int]] = []
+            for (word, tag) in best.tags.enumerated() {
+                if tagSet.isBegin(tag) { spans.append([tagSet.type(of: tag) ?? -1, word, word]) }
+                if tagSet.isInside(tag) { spans[spans.count - 1][2] = word }
+            }
+            return spans
         }
 
         private func contains(_ span: DecodedSpan, in tags: [Int]) -> Bool {
@@ -69,6 +83,84 @@ struct EntityDecoderTests {
         for span in EntityDecoder.decode(logits: logits, tagSet: tagSet) {
             #expect(abs(Double(span.score) - twin.probability(of: span)) < Tolerance.spanProbability, "seed \(seed)")
         }
+    }
+
+    @Test("the same with learned transitions, whose entries for what IOB2 forbids count for nothing")
+    func transitionsEqualEnumeration() {
+        for seed: UInt64 in 0..<80 { compareTransitions(seed: seed) }
+    }
+
+    private func compareTransitions(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let tagSet = TagSet(types: (0..<Int.random(in: 1...3, using: &random)).map { "T\($0)" })
+        let words = Int.random(in: 1...(tagSet.types.count == 3 ? 5 : 7), using: &random)
+        let scale: Float = [0.1, 2, 30, 300][Int.random(in: 0..<4, using: &random)]
+        func matrix(_ rows: Int) -> Matrix {
+            Matrix(
+                rows: rows, columns: tagSet.count,
+                values: (0..<rows * tagSet.count).map { _ in Float.random(in: -1...1, using: &random) * scale })
+        }
+        let logits = matrix(words)
+        var scores = matrix(tagSet.count)
+        for from in 0..<tagSet.count {
+            for to in 0..<tagSet.count where !tagSet.allows(to, after: from) { scores[from, to] = 1e6 }
+        }
+        let transitions = TagTransitions(scores: scores)
+        let twin = Enumeration(logits: logits, tagSet: tagSet, transitions: transitions)
+        let spans = EntityDecoder.decode(logits: logits, tagSet: tagSet, transitions: transitions)
+        #expect(spans.map { [$0.type, $0.firstWord, $0.lastWord] } == twin.spans, "seed \(seed)")
+        for span in spans {
+            #expect(abs(Double(span.score) - twin.probability(of: span)) < Tolerance.spanProbability, "seed \(seed)")
+        }
+    }
+
+    @Test("transitions that weigh nothing change nothing")
+    func idleTransitions() {
+        var random = SeededGenerator(seed: 2)
+        let tagSet = TagSet(types: ["PER", "LOC", "ORG"])
+        let logits = Matrix(
+            rows: 60, columns: 7, values: (0..<420).map { _ in Float.random(in: -3...3, using: &random) })
+        let plain = EntityDecoder.decode(logits: logits, tagSet: tagSet)
+        let idle = EntityDecoder.decode(
+            logits: logits, tagSet: tagSet, transitions: TagTransitions(scores: Matrix(rows: 7, columns: 7)))
+        #expect(
+            idle.map { [$0.type, $0.firstWord, $0.lastWord] } == plain.map { [$0.type, $0.firstWord, $0.lastWord] })
+        for (a, b) in zip(idle, plain) { #expect(abs(Double(a.score - b.score)) < Tolerance.spanProbability) }
+        #expect(plain.count > 5)
+    }
+
+    @Test("words without tokens are O between the others, with transitions as without")
+    func missingWords() {
+        let tagSet = TagSet(types: ["PER"])
+        // B, I, O in the words that have tokens; word 1 and word 4 have none.
+        let logits = Matrix(rows: 3, columns: 3, values: [0, 9, 0, 0, 0, 9, 9, 0, 0])
+        var scores = Matrix(rows: 3, columns: 3)
+        scores[1, 2] = 5
+        for transitions in [nil, TagTransitions(scores: scores)] {
+            let spans = EntityDecoder.decode(
+                logits: logits, wordIndices: [0, 2, 3], wordCount: 5, tagSet: tagSet, transitions: transitions)
+            #expect(spans.map { [$0.firstWord, $0.lastWord] } == [[0, 0]])
+        }
+    }
+
+    @Test("a million words with transitions lose no precision")
+    func longTextsWithTransitions() throws {
+        let tagSet = TagSet(types: ["PER", "ORG"])
+        let row: [Float] = [8, 1, -2, 0.5, 0]
+        let tail: [Float] = [0, 6, 1, 5, 2]
+        var scores = Matrix(rows: 5, columns: 5)
+        scores[0, 1] = 0.5
+        let transitions = TagTransitions(scores: scores)
+        func last(words count: Int) throws -> Float {
+            var values: [Float] = []
+            for _ in 0..<count { values += row }
+            let spans = EntityDecoder.decode(
+                logits: Matrix(rows: count + 1, columns: 5, values: values + tail), tagSet: tagSet,
+                transitions: transitions)
+            #expect(spans.count == 1)
+            return try #require(spans.first).score
+        }
+        #expect(try abs(last(words: 1_000_000) - last(words: 2)) < 1e-6)
     }
 
     @Test("an I- tag that argmax would choose without a B- before it is never decoded as such")

@@ -108,7 +108,7 @@ struct HeadSetTests {
         #expect(try HeadSet(encoded: file([weights, bias])).classification.count == 1)
 
         expectFault("heads-invalid") { _ = try HeadSet(encoded: file([weights, bias], version: nil)) }
-        expectFault("heads-version") { _ = try HeadSet(encoded: file([weights, bias], version: "2")) }
+        expectFault("heads-version") { _ = try HeadSet(encoded: file([weights, bias], version: "3")) }
         expectFault("heads-invalid") { _ = try HeadSet(encoded: file([weights, bias], tasks: "[{}]")) }
         expectFault("heads-invalid") { _ = try HeadSet(encoded: file([weights, bias], tasks: "")) }
         expectFault("tensor-missing") { _ = try HeadSet(encoded: file([weights])) }

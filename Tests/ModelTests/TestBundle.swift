@@ -9,6 +9,7 @@ enum TestBundle {
     static let topic = AnnotationTask(name: "topic", kind: .classification, labels: ["billing", "delivery", "other"])
     static let tone = AnnotationTask(name: "tone", kind: .classification, labels: ["good", "bad"])
     static let names = AnnotationTask(name: "names", kind: .entities, labels: ["PER", "LOC", "ORG"])
+    static let places = AnnotationTask(name: "places", kind: .entities, labels: ["CITY", "RIVER"])
 
     /// Normalised, as the tolerances for embeddings mean it.
     static var model: TinyModel {
@@ -35,6 +36,31 @@ enum TestBundle {
                 ClassificationHead(task: tone, weights: weights(tone), bias: values(2)),
             ],
             entities: [EntityHead(task: names, weights: weights(names), bias: values(7))])
+    }
+
+    /// A classification head, a linear entity head and one of kind `crf` that sees `radius` words on either side. Its
+    /// transitions like to go on with an entity, so that there are long ones.
+    static func contextHeads(
+        hidden: Int = 32, layers: Int = 2, radius: Int = 2, width: Int = 12, seed: UInt64 = 11
+    ) throws -> HeadSet {
+        var random = SeededGenerator(seed: seed)
+        func matrix(_ rows: Int, _ columns: Int, spread: Float = 1) -> Matrix {
+            Matrix(
+                rows: rows, columns: columns,
+                values: (0..<rows * columns).map { _ in Float.random(in: -spread...spread, using: &random) })
+        }
+        var transitions = matrix(5, 5)
+        for tag in 1..<5 { transitions[tag, (tag + 1) / 2 * 2] += 1.5 }
+        let context = try EntityContext(
+            mix: matrix(1, layers + 1).values, weights: matrix(width, (2 * radius + 1) * hidden, spread: 0.3),
+            bias: matrix(1, width).values, transitions: TagTransitions(scores: transitions), hidden: hidden)
+        return try HeadSet(
+            tasks: [topic, names, places, tone],
+            classification: randomHeads(hidden: hidden, seed: seed).classification,
+            entities: randomHeads(hidden: hidden, seed: seed).entities + [
+                EntityHead(
+                    task: places, weights: matrix(5, width), bias: matrix(1, 5).values, context: context)
+            ])
     }
 
     /// English words and punctuation with a sentence's end every now and then.

@@ -10,8 +10,11 @@ import Training
 /// Whole runs: probe, epochs, choice, resumption.
 @Suite("Backbone trainer")
 struct BackboneTrainerTests {
-    private func trainer(_ plan: String = "none", epochs: Int = 3, workers: Int = 2) throws -> BackboneTrainer {
+    private func trainer(
+        _ plan: String = "none", epochs: Int = 3, workers: Int = 2, entityHead: EntityHead.Kind = .linear
+    ) throws -> BackboneTrainer {
         var (probe, options) = (HeadTrainingOptions(), JointOptions())
+        probe.entityHead = entityHead
         (probe.epochs, probe.minimumSteps, probe.patience) = (5, 0, nil)
         (options.freeze, options.epochs, options.batchSize) = (plan, epochs, 8)
         options.rates = LayerRates(base: 1e-3, heads: 1e-2)
@@ -145,6 +148,43 @@ struct BackboneTrainerTests {
         #expect(all.before == all.after && all.after == frozen.after)
         let fault = #expect(throws: Fault.self) { try run(trainer("head-frozen:topic"), texts) }
         #expect(fault?.code == "freeze-plan")
+    }
+
+    @Test("entity heads of kind crf learn on the encoder that has learned")
+    func chains() throws {
+        let texts = try LabelledTexts(120)
+        let outcome = try run(trainer(entityHead: .crf), texts)
+        #expect(outcome.heads.entities[0].context != nil)
+        #expect(outcome.tasks.map(\.task) == ["topic", "names"] && outcome.tasks[1].curve.count == 5)
+        let learned = try texts.backbone.replacing(outcome.learnedParts)
+        let split = try HeadTrainer(options: HeadTrainingOptions()).partition(
+            texts.examples, tasks: LabelledTexts.tasks)
+        let held = Set(split.heldOut.map(\.id))
+        let examples = try ExampleBuilder(backbone: learned, tasks: LabelledTexts.tasks, wantsLayers: true)
+            .build(texts.documents.filter { held.contains($0.id) }).examples
+        #expect(try Evaluation(of: outcome.heads, on: examples) == outcome.after)
+        let fault = #expect(throws: Fault.self) {
+            try run(trainer("head-frozen:names"), texts, initial: outcome.heads)
+        }
+        #expect(fault?.code == "freeze-plan")
+    }
+
+    @Test("class weights: a rare label is found more often")
+    func classWeights() throws {
+        let rows = SyntheticRows(hidden: 24, noise: 2.2)
+        let all = rows.examples(0..<900)
+        // One praise in nine is left.
+        let few = all.filter { $0.labels["topic"] != "praise" || $0.id % 27 == 1 }
+        var recalls: [Double] = []
+        for weights in ClassWeights.allCases {
+            var options = HeadTrainingOptions()
+            (options.classWeights, options.patience, options.minimumSteps) = (weights, nil, 300)
+            let partition = HeadTrainer.Partition(training: few, heldOut: rows.examples(900..<1500))
+            let outcome = try HeadTrainer(options: options).train(partition, tasks: [SyntheticRows.topic])
+            recalls.append(
+                try #require(outcome.after.classification["topic"]?.labels.first { $0.label == "praise" }).recall)
+        }
+        #expect(recalls[1] > recalls[0] + 0.1, "\(recalls)")
     }
 
     @Test("an encoder that only gets worse is left as it was")

@@ -213,7 +213,7 @@ struct JointPartTests {
         for (classWeights, smoothing) in [([], 0), ([], 0.1), ([0.5, 2, 1, 3], 0), ([0.5, 2, 1, 3], 0.2)]
             as [([Float], Float)]
         {
-            let loss = JointLoss(classWeights: classWeights, smoothing: smoothing)
+            let loss = CrossEntropy(classWeights: classWeights, smoothing: smoothing)
             var gradient = Matrix(rows: 0, columns: 0)
             let got = loss.run(logits, targets: targets, weights: weights, scale: 0.5, into: &gradient)
             func defined() -> Double {
@@ -244,8 +244,8 @@ struct JointPartTests {
 
     @Test("balanced class weights: all classes alike, bounded")
     func balanced() {
-        #expect(JointLoss.balanced([10, 10]) == [1, 1])
-        #expect(JointLoss.balanced([30, 10]) == [2.0 / 3, 2])
-        #expect(JointLoss.balanced([1000, 1, 0]) == [1001.0 / 2000, 10, 1])
+        #expect(CrossEntropy.balanced([10, 10]) == [1, 1])
+        #expect(CrossEntropy.balanced([30, 10]) == [2.0 / 3, 2])
+        #expect(CrossEntropy.balanced([1000, 1, 0]) == [1001.0 / 2000, 10, 1])
     }
 }

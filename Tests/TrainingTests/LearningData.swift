@@ -86,7 +86,7 @@ struct Sentences {
     }
 
     /// The sentences as the frozen backbone sees them, read by two threads.
-    func examples(_ backbone: Backbone) throws -> [TrainingExample] {
+    func examples(_ backbone: Backbone, wantsLayers: Bool = false) throws -> [TrainingExample] {
         let extractor = try FeatureExtractor(backbone: backbone)
         let half = requests.count / 2
         let parts = [0..<half, half..<requests.count]
@@ -96,7 +96,7 @@ struct Sentences {
             let result = Result { () throws(Fault) in
                 try extractor.features(
                     of: Array(requests[parts[part]]), wantsWords: tags.contains { !$0.isEmpty },
-                    workspace: &workspace)
+                    wantsLayers: wantsLayers, workspace: &workspace)
             }
             results.withLock { $0[part] = result }
         }
@@ -107,7 +107,7 @@ struct Sentences {
             TrainingExample(
                 id: Int64(index), bodyHash: withUnsafeBytes(of: index.littleEndian, Array.init),
                 embedding: features.embedding, labels: labels[index], words: features.words,
-                wordIndices: features.wordIndices, tags: tags[index])
+                layers: features.layers, wordIndices: features.wordIndices, tags: tags[index])
         }
     }
 }

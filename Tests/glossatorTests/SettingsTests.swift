@@ -58,7 +58,7 @@ struct SettingsTests {
         "a value out of its range is refused",
         arguments: [
             ("worker.threads", "-1"), ("worker.threads", "two"), ("train.dropout", "1.5"), ("worker.listen", "maybe"),
-            ("log.level", "loud"),
+            ("log.level", "loud"), ("train.entity-head", "lstm"),
         ])
     func badValues(key: String, value: String) async {
         var loader = SettingsLoader()

@@ -68,6 +68,15 @@ void kernel_scaled_add(float *y, const float *x, float factor, size_t count);
 // x *= factor, in place.
 void kernel_scale(float *x, float factor, size_t count);
 
+// x = max(x, 0), in place; NaN stays NaN.
+void kernel_rectify(float *x, size_t count);
+
+// Its backward twin: gradient = 0 where `output`, what kernel_rectify left, is not above 0. In place.
+void kernel_rectify_backward(float *gradient, const float *output, size_t count);
+
+// x *= factors, element by element, in place: a dropout mask.
+void kernel_multiply_elements(float *x, const float *factors, size_t count);
+
 // ---- number formats ----
 
 // IEEE binary16 and bfloat16 to fp32 (exact), and back (nearest even; too large becomes infinity; NaN stays NaN).
@@ -165,6 +174,9 @@ struct kernel_table {
     typeof(&kernel_sum_of_squares) sum_of_squares;
     typeof(&kernel_scaled_add) scaled_add;
     typeof(&kernel_scale) scale;
+    typeof(&kernel_rectify) rectify;
+    typeof(&kernel_rectify_backward) rectify_backward;
+    typeof(&kernel_multiply_elements) multiply_elements;
     typeof(&kernel_half_to_float) half_to_float;
     typeof(&kernel_bfloat16_to_float) bfloat16_to_float;
     typeof(&kernel_float_to_half) float_to_half;

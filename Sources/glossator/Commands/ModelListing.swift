@@ -53,8 +53,12 @@ struct ModelShowCommand: AsyncParsableCommand {
         print("            \(isHere ? "on this machine" : "not in \(context.settings.modelsDirectory)")")
         print("space       \(row.space.pooling.rawValue) pooling, normalisation \(row.space.normalization.rawValue)")
         print("window      \(backbone?.maximumTokens ?? 0) tokens; longer texts are read in overlapping windows")
+        // Heads that this program cannot read are no reason to say nothing of the model.
+        let heads = try? await HeadSet(encoded: context.registry.heads(of: row.id))
+        let kinds = heads?.entities.filter { $0.kind != .linear }.map { ($0.task.name, ", head \($0.kind.rawValue)") }
+        let notes = Dictionary(kinds ?? [], uniquingKeysWith: { first, _ in first })
         for task in row.tasks {
-            let state = task.trained ? "" : " (declared, not trained yet)"
+            let state = task.trained ? notes[task.name] ?? "" : " (declared, not trained yet)"
             print("task        \(task.name): \(task.kind.rawValue) of \(task.labels.joined(separator: ", "))\(state)")
         }
         if row.tasks.isEmpty { print("task        none: it only embeds") }

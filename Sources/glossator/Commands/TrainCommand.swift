@@ -38,6 +38,13 @@ struct TrainCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Show what would learn, at which rates, and stop.")
     var plan = false
 
+    @Option(
+        name: .long,
+        help:
+            "What entity tasks learn: linear, or crf, which finds more and costs memory while it learns. Default: linear."
+    )
+    var entityHead: String?
+
     @Flag(name: .long, help: "Put the collection's documents back into the queue when the new model is promoted.")
     var reannotate = false
 
@@ -46,6 +53,7 @@ struct TrainCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await options.load(and: [
             ("train.freeze", freeze, "--freeze"), ("train.memory-mib", memory.map(String.init), "--memory"),
+            ("train.entity-head", entityHead, "--entity-head"),
         ])
         let context = try await ModelContext(settings, applicationName: "glossator train")
         _ = try settings.jointOptions.plan

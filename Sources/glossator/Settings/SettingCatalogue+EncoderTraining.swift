@@ -41,7 +41,7 @@ extension SettingCatalogue {
             key: "train.loss-weights", kind: .text, defaultValue: "",
             summary: "How much each task counts while layers learn, as topic=2,names=0.5; 1 for tasks not named."),
         .init(
-            key: "train.class-weights", kind: .choice(JointOptions.ClassWeights.allCases.map(\.rawValue)),
+            key: "train.class-weights", kind: .choice(ClassWeights.allCases.map(\.rawValue)),
             defaultValue: "none",
             summary: "balanced: rare labels count more, in inverse proportion to their rows, ten times at the most."),
         .init(

@@ -123,6 +123,9 @@ enum SettingCatalogue {
             key: "train.start", kind: .choice(["fresh", "model-in-force"]), defaultValue: "fresh",
             summary: "Where a head's weights begin: at random, or at the model in force."),
         .init(
+            key: "train.entity-head", kind: .choice(["linear", "crf"]), defaultValue: "linear",
+            summary: "What entity tasks learn: a linear layer, or a layer mix, a window of words and transitions."),
+        .init(
             key: "train.epochs", kind: .integer(1...10_000), defaultValue: "30",
             summary: "Passes over the training rows; early stopping may end sooner, minimum-steps later."),
         .init(

@@ -26,6 +26,7 @@ extension FineTune {
             lines.append("the encoder is frozen: its features are computed once, and each head learns from them")
             return lines.joined(separator: "\n")
         }
+        if probe.entityHead == .crf { lines.append("entity heads of kind crf learn when the encoder has learned") }
         if options.probesFirst { lines.append("heads learn on the frozen encoder first (train.probe-first)") }
         let tokens = JointTrainer.partTokens(options, plan: plan, configuration: configuration)
         lines.append(

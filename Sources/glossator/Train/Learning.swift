@@ -26,8 +26,10 @@ struct Learning: Sendable {
         // A fresh start is fresh for the encoder too, where it learns: the same rows give the same weights every night.
         let backbone = trainsEncoder && probe.start == .fresh ? try parent.backbone.asImported() : parent.backbone
         let threads = ComputeThreads<Void>(count: 1) {}
+        // A chain is learned after the layers, on features of its own; the model in force is judged on the same features.
+        let wantsLayers = (!trainsEncoder && probe.entityHead == .crf) || parent.heads.layers != nil
         var clock = StopWatch()
-        let set = try await read(documents, tasks: tasks, backbone, threads)
+        let set = try await read(documents, tasks: tasks, backbone, wantsLayers: wantsLayers, threads)
         let features = clock.lap()
         for (task, count) in set.unalignedEntities.sorted(by: { $0.key < $1.key }) where count > 0 {
             Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
@@ -62,10 +64,12 @@ struct Learning: Sendable {
     }
 
     private func read(
-        _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, _ threads: ComputeThreads<Void>
+        _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, wantsLayers: Bool,
+        _ threads: ComputeThreads<Void>
     ) async throws -> TrainingSet {
         let builder = try ExampleBuilder(
-            backbone: backbone, tasks: tasks, tokenBudget: settings.integer("worker.batch-tokens"))
+            backbone: backbone, tasks: tasks, wantsLayers: wantsLayers,
+            tokenBudget: settings.integer("worker.batch-tokens"))
         let bar = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { [settings, isCancelled] _ in
             try builder.build(
@@ -85,7 +89,8 @@ struct Learning: Sendable {
     ) async throws -> Evaluation {
         let heldOut = Set(try HeadTrainer(options: probe).partition(set.examples, tasks: tasks).heldOut.map(\.id))
         let rows = try await read(
-            documents.filter { heldOut.contains($0.id) }, tasks: tasks, parent.backbone, threads)
+            documents.filter { heldOut.contains($0.id) }, tasks: tasks, parent.backbone,
+            wantsLayers: parent.heads.layers != nil, threads)
         return try Evaluation(of: parent.heads, on: rows.examples)
     }
 

@@ -1,10 +1,12 @@
 import Annotations
+import Model
 import Training
 
 extension Settings {
     var headTrainingOptions: HeadTrainingOptions {
         var options = HeadTrainingOptions()
         options.start = text("train.start") == "fresh" ? .fresh : .modelInForce
+        options.entityHead = EntityHead.Kind(rawValue: text("train.entity-head")) ?? .linear
         options.epochs = integer("train.epochs")
         options.minimumSteps = integer("train.minimum-steps")
         options.patience = integer("train.patience")
@@ -12,6 +14,8 @@ extension Settings {
         options.learningRate = number("train.learning-rate")
         options.weightDecay = number("train.weight-decay")
         options.dropout = number("train.dropout")
+        options.classWeights = .init(rawValue: text("train.class-weights")) ?? .none
+        options.labelSmoothing = number("train.label-smoothing")
         options.holdout = number("train.holdout")
         options.validation = number("train.validation")
         options.seed = UInt64(integer("train.seed"))

@@ -1,11 +1,26 @@
 package import Tensors
 
+/// How much rows of a class count.
+package enum ClassWeights: String, Sendable, Hashable, Codable, CaseIterable {
+    case none
+    /// In inverse proportion to the class's rows, so that all classes count alike; the mean over the rows is 1, and none
+    /// counts more than ten times.
+    case balanced
+}
+
 /// Weighted cross-entropy with label smoothing, and its gradient.
-package struct JointLoss: Sendable {
+package struct CrossEntropy: Sendable {
     /// One a class; empty: all 1.
     package let classWeights: [Float]
     /// Share of the target that is spread over all classes.
     package let smoothing: Float
+
+    package static let plain = CrossEntropy(classWeights: [], smoothing: 0)
+
+    /// - Parameter counts: rows of each class.
+    init(_ weights: ClassWeights, counts: [Int], smoothing: Double) {
+        self.init(classWeights: weights == .balanced ? Self.balanced(counts) : [], smoothing: Float(smoothing))
+    }
 
     package init(classWeights: [Float], smoothing: Float) {
         (self.classWeights, self.smoothing) = (classWeights, smoothing)
@@ -19,21 +34,20 @@ package struct JointLoss: Sendable {
     /// - Parameters:
     ///   - logits: `[rows, classes]`.
     ///   - targets: -1 for a row without a label.
-    ///   - weights: one a row.
+    ///   - weights: one a row; nil: all 1.
     ///   - gradient: becomes `[rows, classes]`.
     package func run(
-        _ logits: Matrix, targets: [Int32], weights: [Float], scale: Float, into gradient: inout Matrix
+        _ logits: Matrix, targets: [Int32], weights: [Float]? = nil, scale: Float, into gradient: inout Matrix
     ) -> Double {
-        let plain = softmaxCrossEntropy(logits: logits, targets: targets, into: &gradient, scale: 1)
-        let classes = logits.columns
-        let isUniform = smoothing == 0 && classWeights.isEmpty
-        if isUniform, weights.allSatisfy({ $0 == 1 }) {
-            Tensors.scale(&gradient.values, by: scale)
-            return plain.loss
+        if smoothing == 0, classWeights.isEmpty, weights?.allSatisfy({ $0 == 1 }) ?? true {
+            return softmaxCrossEntropy(logits: logits, targets: targets, into: &gradient, scale: scale).loss
         }
+        _ = softmaxCrossEntropy(logits: logits, targets: targets, into: &gradient, scale: 1)
+        let classes = logits.columns
         let logSums = logSumExp(logits)
         var loss = 0.0
         for (row, target) in targets.enumerated() where target >= 0 {
+            let weight = weights?[row] ?? 1
             let start = row * classes
             var mass: Float = 0
             var masses = [Float](repeating: 0, count: classes)
@@ -44,10 +58,10 @@ package struct JointLoss: Sendable {
                 mass += masses[c]
             }
             for c in 0..<classes {
-                loss += Double(weights[row] * masses[c]) * Double(logSums[row] - logits.values[start + c])
+                loss += Double(weight * masses[c]) * Double(logSums[row] - logits.values[start + c])
                 // The kernel left softmax - one-hot.
                 let softmax = gradient.values[start + c] + (c == Int(target) ? 1 : 0)
-                gradient.values[start + c] = scale * weights[row] * (mass * softmax - masses[c])
+                gradient.values[start + c] = scale * weight * (mass * softmax - masses[c])
             }
         }
         return loss
