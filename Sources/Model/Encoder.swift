@@ -46,6 +46,12 @@ package struct Encoder: Sendable {
         for layer in layers { layer.run(batch, workspace: &workspace) }
     }
 
+    /// The same through the first `count` layers only.
+    package func encode(_ batch: RaggedBatch, through count: Int, workspace: inout EncoderWorkspace) {
+        embed(batch, workspace: &workspace)
+        for layer in layers.prefix(count) { layer.run(batch, workspace: &workspace) }
+    }
+
     /// The same, and `workspace.layerStates` keeps what `rows` of the batch were on their way up: the embedding layer's
     /// output, then every layer's, `layers + 1` matrices `[rows, hidden]`.
     package func encode(_ batch: RaggedBatch, keeping rows: [Int], workspace: inout EncoderWorkspace) {

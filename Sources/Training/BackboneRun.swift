@@ -53,8 +53,8 @@ final class BackboneRun {
         }
         joint = try JointTrainer(
             examples, heads: heads,
-            parameters: EncoderParameters(from: backbone.files, configuration: backbone.configuration),
-            space: backbone.space, options: trainer.options, workers: trainer.workers)
+            backbone: backbone, options: trainer.options, cache: trainer.cache(for: backbone),
+            workers: trainer.workers)
         choice = EpochChoice(patience: trainer.options.patience)
     }
 

@@ -13,6 +13,24 @@ package struct BackboneTrainer: Sendable {
     /// Threads; the caller's is one of them.
     package let workers: Int
     package let tokenBudget: Int
+    private let caching: Caching
+
+    /// Where what frozen layers say is kept.
+    package struct Caching: Sendable {
+        /// Nil: nowhere.
+        package var folder: String?
+        package var precision = FeatureCache.Precision.f32
+        /// Bytes.
+        package var limit = 0
+
+        package init(folder: String? = nil, precision: FeatureCache.Precision = .f32, limit: Int = 0) {
+            (self.folder, self.precision, self.limit) = (folder, precision, limit)
+        }
+
+        package func cache(_ space: String) -> FeatureCache {
+            FeatureCache(folder: folder, space: space, precision: precision, limit: limit)
+        }
+    }
 
     /// Where an interrupted run goes on.
     package struct Resuming: Sendable {
@@ -36,10 +54,15 @@ package struct BackboneTrainer: Sendable {
     /// - Throws: `training-option` for a value out of range. What depends on encoder and tasks is checked in `train`.
     package init(
         probe: HeadTrainingOptions, options: JointOptions, workers: Int,
-        tokenBudget: Int = BatchPlanner.defaultTokenBudget
+        tokenBudget: Int = BatchPlanner.defaultTokenBudget, caching: Caching = Caching()
     ) throws(Fault) {
         try probe.validate()
         (self.probe, self.options, self.workers, self.tokenBudget) = (probe, options, workers, tokenBudget)
+        self.caching = caching
+    }
+
+    func cache(for backbone: Backbone) throws(Fault) -> FeatureCache {
+        try JointTrainer.cacheSpace(options, backbone).map(caching.cache) ?? .none
     }
 
     /// - Parameters:

@@ -25,16 +25,19 @@ package struct ExampleBuilder: Sendable {
 
     private let extractor: FeatureExtractor
     private let tasks: [AnnotationTask]
-    private let wantsLayers: Bool
+    let wantsLayers: Bool
+    let cache: FeatureCache
 
-    /// - Parameter wantsLayers: whether an entity head looks at words' states in all layers; features are then as many times
-    ///   as large.
+    /// - Parameters:
+    ///   - wantsLayers: whether an entity head looks at words' states in all layers; features are then as many times as
+    ///     large.
+    ///   - cache: of `cacheSpace`, for texts that were read before.
     /// - Throws: what `FeatureExtractor.init` throws.
     package init(
         backbone: Backbone, tasks: [AnnotationTask], wantsLayers: Bool = false,
-        tokenBudget: Int = BatchPlanner.defaultTokenBudget
+        tokenBudget: Int = BatchPlanner.defaultTokenBudget, cache: FeatureCache = .none
     ) throws(Fault) {
-        self.wantsLayers = wantsLayers
+        (self.wantsLayers, self.cache) = (wantsLayers, cache)
         extractor = try FeatureExtractor(backbone: backbone, tokenBudget: tokenBudget)
         self.tasks = tasks
     }
@@ -84,7 +87,7 @@ package struct ExampleBuilder: Sendable {
     }
 
     /// Texts that one thread reads in one call.
-    private struct Portion {
+    struct Portion {
         var hashes: [[UInt8]] = []
         var requests: [AnnotationRequest] = []
         let wantsWords: Bool
@@ -124,6 +127,13 @@ package struct ExampleBuilder: Sendable {
             }) {
                 var reported = 0
                 do throws(Fault) {
+                    let (known, portion) = recall(portion)
+                    state.withLock {
+                        state.features.merge(known) { first, _ in first }
+                        state.done += known.count
+                        progress(.features(done: state.done, total: total))
+                    }
+                    guard !portion.requests.isEmpty else { continue }
                     let features = try extractor.features(
                         of: portion.requests, wantsWords: portion.wantsWords, wantsLayers: wantsLayers,
                         workspace: &workspace,
@@ -135,9 +145,8 @@ package struct ExampleBuilder: Sendable {
                                 progress(.features(done: state.done, total: total))
                             }
                         })
-                    state.withLock {
-                        for (hash, features) in zip(portion.hashes, features) { state.features[hash] = features }
-                    }
+                    let kept = zip(portion.hashes, features).map { ($0, keep($1, hash: $0, portion.wantsWords)) }
+                    state.withLock { for (hash, features) in kept { state.features[hash] = features } }
                 } catch {
                     state.withLock { state.fault = state.fault ?? error }
                 }

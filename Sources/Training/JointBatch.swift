@@ -12,6 +12,8 @@ struct JointBatch: Sendable {
         ragged = RaggedBatch(examples.map(\.window.ids))
     }
 
+    var windows: [TrainingWindow] { examples.map(\.window) }
+
     /// What one task learns from in these windows.
     struct Inputs: Sendable {
         /// Classification: windows. Entities: rows of the states.

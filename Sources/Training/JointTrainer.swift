@@ -22,6 +22,7 @@ package final class JointTrainer {
     /// Sums of the losses of the steps of the epoch that is under way, by task.
     var losses: [String: JointMean] = [:]
     private let encoder: TrainableEncoder
+    private let frozen: FrozenStates?
     private let examples: [JointExample]
     private let deck: SampleDeck
     private let schedule: LearningRateSchedule
@@ -31,13 +32,15 @@ package final class JointTrainer {
     /// - Parameters:
     ///   - examples: windows of labelled documents, in an order that does not depend on chance.
     ///   - heads: one a task, for inputs as the model gives them, with the size that their inputs have.
-    ///   - space: how states become embeddings.
+    ///   - backbone: where the encoder begins, computing in fp32.
+    ///   - cache: for what layers that never learn say (`cacheSpace`).
     ///   - workers: threads, the calling one included.
-    /// - Throws: `training-option`, `freeze-plan`; `training-too-few-rows` without examples.
+    /// - Throws: `tensor-missing` and the like; `training-option`, `freeze-plan`; `training-too-few-rows` without examples.
     package init(
         _ examples: [JointExample], heads: [(task: AnnotationTask, parameters: HeadParameters, inputScale: Float)],
-        parameters: EncoderParameters, space: EmbeddingSpace, options: JointOptions, workers threads: Int
+        backbone: Backbone, options: JointOptions, cache: FeatureCache = .none, workers threads: Int
     ) throws(Fault) {
+        let parameters = try EncoderParameters(from: backbone.files, configuration: backbone.configuration)
         let layers = parameters.configuration.layers
         try options.validate(layers: layers, tasks: heads.map(\.task.name))
         guard !examples.isEmpty else {
@@ -47,11 +50,14 @@ package final class JointTrainer {
         }
         let plan = try options.plan
         let workers = Workers(threads)
+        frozen = Self.boundary(plan, options, layers: layers).map {
+            FrozenStates(backbone, below: $0, cache: cache, workers: workers)
+        }
         (self.examples, self.options, self.parameters, self.plan) = (examples, options, parameters, plan)
         rule = AdamW(weightDecay: options.weightDecay)
         encoder = TrainableEncoder(parameters, workers: workers)
         optimizer = EncoderOptimizer(rule, for: parameters, workers: workers)
-        pooling = TextPooling(space.pooling, normalization: space.normalization)
+        pooling = TextPooling(backbone.space.pooling, normalization: backbone.space.normalization)
         deck = SampleDeck(examples, tasks: heads.map(\.task), sampling: options.sampling, seed: options.seed)
         totalSteps = options.epochs * Self.steps(of: deck.count, options)
         schedule = LearningRateSchedule(warmup: options.warmup, totalSteps: totalSteps, decay: options.decay)
@@ -71,6 +77,19 @@ package final class JointTrainer {
         let remembered = layers - max(plan.trainable(epoch: options.epochs, layers: layers).lowest ?? layers, 0)
         let bytes = TrainingMemory.bytesPerToken(configuration, remembered: remembered)
         return max(1, (options.memory ?? 512 << 20) / bytes)
+    }
+
+    /// The layer below which nothing ever learns; nil where there is none to speak of.
+    private static func boundary(_ plan: FreezePlan, _ options: JointOptions, layers: Int) -> Int? {
+        guard let lowest = plan.trainable(epoch: options.epochs, layers: layers).lowest, lowest > 0 else { return nil }
+        return lowest
+    }
+
+    /// Names the cache that fits: all that decides the states of layers that never learn. Nil where all learn.
+    package static func cacheSpace(_ options: JointOptions, _ backbone: Backbone) throws(Fault) -> String? {
+        try boundary(options.plan, options, layers: backbone.configuration.layers).map {
+            FrozenStates.space(backbone, below: $0)
+        }
     }
 
     private static func steps(of count: Int, _ options: JointOptions) -> Int {
@@ -158,7 +177,10 @@ package final class JointTrainer {
         let dropout = EncoderDropout(
             seed: options.seed, step: step << 10 | min(number, 1023), hiddenRate: rate, attentionRate: rate)
         var hidden = Matrix(rows: 0, columns: 0)
-        encoder.forward(part.ragged, trainable: trainable, dropout: rate > 0 ? dropout : nil).copy(into: &hidden)
+        let states = frozen?.states(of: part.windows, hidden: parameters.configuration.hiddenSize)
+        encoder.forward(
+            part.ragged, trainable: trainable, dropout: rate > 0 ? dropout : nil, boundary: states, at: frozen?.layer
+        ).copy(into: &hidden)
         let pooled = pooling.run(hidden, ranges: (0..<part.ragged.textCount).map(part.ragged.range(of:)))
         var hiddenGradient = Matrix(rows: hidden.rows, columns: hidden.columns)
         var pooledGradient = Matrix(rows: pooled.rows, columns: pooled.columns)

@@ -46,10 +46,11 @@ package final class TrainableEncoder {
     ///   - batch: texts of at most `maximumPositions` tokens; empty ones are allowed.
     ///   - trainable: what backward will be asked for. Layers below the lowest one remember nothing.
     ///   - dropout: nil for none. Frozen layers never drop.
-    ///   - boundary: the hidden states below the lowest trainable layer, as `boundaryStates` gave them for the same
-    ///     texts: the layers below are then not computed. Not when the embeddings are trainable.
+    ///   - boundary: the inputs of layer `start` for these texts: the layers below are then not computed.
+    ///   - start: at most the lowest trainable layer, which is the default. Not when the embeddings are trainable.
     package func forward(
-        _ batch: RaggedBatch, trainable: TrainableLayers, dropout: EncoderDropout? = nil, boundary: Matrix? = nil
+        _ batch: RaggedBatch, trainable: TrainableLayers, dropout: EncoderDropout? = nil, boundary: Matrix? = nil,
+        at start: Int? = nil
     ) -> FloatView {
         let lowest = max(trainable.lowest ?? configuration.layers, 0)
         let memory = TrainingMemory(
@@ -69,8 +70,10 @@ package final class TrainableEncoder {
         reserveScratch(for: batch)
         if let boundary {
             precondition(trainable.lowest != -1, "trainable embeddings have no states below them")
-            memory.states[lowest].assign(boundary.values)
-            run(pass, from: lowest)
+            let start = start ?? lowest
+            precondition(start <= lowest)
+            memory.states[start].assign(boundary.values)
+            run(pass, from: start)
         } else {
             embed(pass)
             run(pass, from: 0)

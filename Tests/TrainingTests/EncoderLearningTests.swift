@@ -17,8 +17,9 @@ import Training
 struct EncoderLearningTests {
     private let sentiment = AnnotationTask(name: "sentiment", kind: .classification, labels: ["negative", "positive"])
 
-    /// An entity set's task and its test rows; the training rows as often as the reference's batches come round.
-    private func entitySet(_ name: String, _ reference: LearningReference) throws -> (
+    /// An entity set's task and its test rows; the training rows as often as the reference's batches come round in
+    /// `epochs` epochs over the other set.
+    private func entitySet(_ name: String, _ reference: LearningReference, epochs: Int) throws -> (
         task: AnnotationTask, training: Sentences, test: Sentences
     ) {
         let types =
@@ -26,7 +27,7 @@ struct EncoderLearningTests {
             ? ["LOC", "ORG", "PER"] : ["corporation", "creative-work", "group", "location", "person", "product"]
         let task = AnnotationTask(name: "names", kind: .entities, labels: types)
         let subset = name == "btc" ? reference.subsets.btc : reference.subsets.wnut17
-        let often = (0..<reference.subsets.sst2.count).map { subset[$0 % subset.count] }
+        let often = (0..<epochs * reference.subsets.sst2.count).map { subset[$0 % subset.count] }
         return (
             task, try Sentences.entities("\(name)/train.conll", task: task.name, subset: often),
             try Sentences.entities("\(name)/test.conll", task: task.name)
@@ -38,20 +39,22 @@ struct EncoderLearningTests {
         let words = try #require(ProcessInfo.processInfo.environment["GLOSSATOR_LEARNING"]).split(separator: " ")
         let reference = try LearningReference.load()
         let backbone = try Backbone.load(directory: #require(Reference.encoder).path)
-        let entities = try entitySet(String(words[0]), reference)
+        let epochs = try #require(Int(words[1]))
+        let entities = try entitySet(String(words[0]), reference, epochs: epochs)
         let sentences = try Sentences.classification(
-            "sst2/train.tsv", task: sentiment.name, subset: reference.subsets.sst2)
+            "sst2/train.tsv", task: sentiment.name,
+            subset: Array(repeatElement(reference.subsets.sst2, count: epochs).joined()))
         let dev = try Sentences.classification("sst2/dev.tsv", task: sentiment.name)
         var options = JointOptions()
-        options.epochs = try #require(Int(words[1]))
+        // All of its epochs as one: its entity batches do not know where an epoch of the other set ends.
+        options.epochs = 1
         options.rates.heads = Double(words[2])
         let tasks = [sentiment, entities.task]
         let windows = try sentences.windows(backbone, tasks) + entities.training.windows(backbone, tasks)
         for seed in words[3].split(separator: ",").compactMap({ UInt64($0) }) {
             options.seed = seed
             let trainer = try JointTrainer(
-                windows, heads: heads(tasks, backbone, seed), parameters: parameters(backbone), space: backbone.space,
-                options: options, workers: 2)
+                windows, heads: heads(tasks, backbone, seed), backbone: backbone, options: options, workers: 2)
             let clock = ContinuousClock.now
             while !trainer.isFinished {
                 guard try trainer.takeStep() else { continue }
@@ -61,14 +64,10 @@ struct EncoderLearningTests {
                 let heads = try HeadSet(trained: trainer.foundHeads)
                 let result = try Evaluation(of: heads, on: dev.examples(learned) + entities.test.examples(learned))
                 print(
-                    "seed \(seed) epoch \(trainer.epoch - 1) accuracy \(result.scores[0].value) F1 \(result.scores[1].value)",
+                    "seed \(seed) accuracy \(result.scores[0].value) F1 \(result.scores[1].value)",
                     "losses \(trainer.meanLosses) \((ContinuousClock.now - clock) / .seconds(1)) s")
             }
         }
-    }
-
-    private func parameters(_ backbone: Backbone) throws -> EncoderParameters {
-        try EncoderParameters(from: backbone.files, configuration: backbone.configuration)
     }
 
     /// First weights from N(0, 0.02) on features of the working size, as the reference has them.

@@ -51,7 +51,7 @@ struct LabelledTexts {
         }
     }
 
-    func trainer(_ options: JointOptions, threads: Int = 2) throws -> JointTrainer {
+    func trainer(_ options: JointOptions, threads: Int = 2, cache: FeatureCache = .none) throws -> JointTrainer {
         let heads = Self.tasks.map { task in
             let outputs = task.kind == .classification ? task.labels.count : TagSet(types: task.labels).count
             let hidden = backbone.configuration.hiddenSize
@@ -67,8 +67,7 @@ struct LabelledTexts {
         }
         return try JointTrainer(
             windows(), heads: heads,
-            parameters: EncoderParameters(from: backbone.files, configuration: backbone.configuration),
-            space: backbone.space, options: options, workers: threads)
+            backbone: backbone, options: options, cache: cache, workers: threads)
     }
 }
 

@@ -39,8 +39,7 @@ final class TrainingBench {
             heads: [Self.labels, Self.names].map { task in
                 (task: task, parameters: .zeros(outputs: task.outputCount, hidden: hidden), inputScale: 1)
             },
-            parameters: try EncoderParameters(from: backbone.files, configuration: backbone.configuration),
-            space: backbone.space, options: options, workers: threads)
+            backbone: backbone, options: options, workers: threads)
     }
 
     struct Round {

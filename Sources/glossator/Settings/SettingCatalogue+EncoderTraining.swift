@@ -58,5 +58,8 @@ extension SettingCatalogue {
         .init(
             key: "train.cache-mib", kind: .integer(0...16_777_216), defaultValue: "4096",
             summary: "Most disk space for cached features of frozen layers; 0: none are kept."),
+        .init(
+            key: "train.cache-precision", kind: .choice(FeatureCache.Precision.allCases.map(\.rawValue)),
+            defaultValue: "f32", summary: "How cached features are kept; f16 takes half the space."),
     ]
 }

@@ -37,7 +37,7 @@ struct Learning: Sendable {
         let tasks = try ready(tasks, for: set.examples)
         let trainer = try BackboneTrainer(
             probe: probe, options: options, workers: settings.workerThreads,
-            tokenBudget: settings.integer("worker.batch-tokens"))
+            tokenBudget: settings.integer("worker.batch-tokens"), caching: settings.featureCaching)
         let folder = settings.trainingDirectory
         ResumeFile.removeOld(in: folder)
         let progress = LearningProgress(tasks: tasks.count)
@@ -69,7 +69,8 @@ struct Learning: Sendable {
     ) async throws -> TrainingSet {
         let builder = try ExampleBuilder(
             backbone: backbone, tasks: tasks, wantsLayers: wantsLayers,
-            tokenBudget: settings.integer("worker.batch-tokens"))
+            tokenBudget: settings.integer("worker.batch-tokens"),
+            cache: settings.featureCaching.cache(ExampleBuilder.cacheSpace(backbone)))
         let bar = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { [settings, isCancelled] _ in
             try builder.build(

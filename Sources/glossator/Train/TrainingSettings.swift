@@ -22,6 +22,13 @@ extension Settings {
         return options
     }
 
+    var featureCaching: BackboneTrainer.Caching {
+        let limit = integer("train.cache-mib") << 20
+        return .init(
+            folder: limit > 0 ? trainingDirectory : nil,
+            precision: FeatureCache.Precision(rawValue: text("train.cache-precision")) ?? .f32, limit: limit)
+    }
+
     /// - Throws: `setting-invalid`.
     var jointOptions: JointOptions {
         get throws(Fault) {
