@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Tensors
 
 /// What frozen layers say about texts, kept on disk from run to run: blocks of numbers by key.
 ///
@@ -64,38 +65,17 @@ package final class FeatureCache: @unchecked Sendable {
     }
 
     private func encode(_ block: Block) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + block.facts.count * 4 + block.numbers.count * 4)
-        func put<Number>(_ values: [Number]) { values.withUnsafeBytes { bytes.append(contentsOf: $0) } }
-        put([UInt32(block.facts.count), UInt32(block.numbers.count)])
-        put(block.facts)
-        switch precision {
-        case .f32: put(block.numbers)
-        case .f16: put(block.numbers.map { Float16($0) })
-        }
-        return bytes
+        FloatBytes.encode([UInt32(block.facts.count), UInt32(block.numbers.count)]) + FloatBytes.encode(block.facts)
+            + FloatBytes.encode(block.numbers, half: precision == .f16)
     }
 
     private func decode(_ payload: [UInt8]) -> Block? {
-        payload.withUnsafeBytes { bytes -> Block? in
-            guard bytes.count >= 8 else { return nil }
-            let facts = Int(bytes.loadUnaligned(as: UInt32.self))
-            let numbers = Int(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-            let (width, start) = (precision == .f32 ? 4 : 2, 8 + facts * 4)
-            guard bytes.count == start + numbers * width else { return nil }
-            return Block(
-                facts: (0..<facts).map { bytes.loadUnaligned(fromByteOffset: 8 + $0 * 4, as: UInt32.self) },
-                numbers: [Float](unsafeUninitializedCapacity: numbers) { buffer, count in
-                    count = numbers
-                    let source = UnsafeRawBufferPointer(rebasing: bytes[start...])
-                    guard precision == .f16 else {
-                        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
-                        return
-                    }
-                    for index in 0..<numbers {
-                        buffer[index] = Float(source.loadUnaligned(fromByteOffset: index * 2, as: Float16.self))
-                    }
-                })
-        }
+        guard payload.count >= 8 else { return nil }
+        let counts = FloatBytes.decodeIntegers(payload[..<8]).map(Int.init)
+        let start = 8 + counts[0] * 4
+        guard payload.count == start + counts[1] * (precision == .f16 ? 2 : 4) else { return nil }
+        return Block(
+            facts: FloatBytes.decodeIntegers(payload[8..<start]),
+            numbers: FloatBytes.decode(payload[start...], half: precision == .f16))
     }
 }

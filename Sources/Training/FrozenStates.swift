@@ -1,4 +1,5 @@
 import Annotations
+import Foundation
 import Model
 import Tensors
 
@@ -12,7 +13,7 @@ final class FrozenStates {
     private let encoder: Encoder
     private let cache: FeatureCache
     private let workers: Workers
-    private let workspaces: WorkspaceSlots
+    private let scratch: [Scratch]
 
     /// Tokens that a thread takes at a time.
     private static let portion = 1024
@@ -20,7 +21,7 @@ final class FrozenStates {
     /// - Parameter layer: from 1; the layers below it are frozen all the time, the embeddings too.
     init(_ backbone: Backbone, below layer: Int, cache: FeatureCache, workers: Workers) {
         (encoder, self.layer, self.cache, self.workers) = (backbone.encoder, layer, cache, workers)
-        workspaces = WorkspaceSlots(count: workers.count)
+        scratch = (0..<workers.count).map { _ in Scratch() }
     }
 
     /// All that decides the states, besides the window.
@@ -30,11 +31,11 @@ final class FrozenStates {
 
     /// The windows' states end to end, `[tokens, hidden]`.
     func states(of windows: [TrainingWindow], hidden: Int) -> Matrix {
-        let (encoder, layer, cache, workspaces) = (self.encoder, self.layer, self.cache, self.workspaces)
+        let (encoder, layer, cache, scratch) = (self.encoder, self.layer, self.cache, self.scratch)
         let keys = windows.map { window in
-            FeatureCache.key(window.ids.withUnsafeBytes { Array($0) }, kind: 3)
+            FeatureCache.key(FloatBytes.encode(window.ids.map { UInt32(bitPattern: $0) }), kind: 3)
         }
-        let blocks = BlockSlots(keys.map { cache.read($0) })
+        let blocks = Blocks(keys.map { cache.read($0) })
         var portions: [[Int]] = []
         var open: (windows: [Int], tokens: Int) = ([], 0)
         for index in windows.indices where blocks[index] == nil {
@@ -49,54 +50,33 @@ final class FrozenStates {
         let missing = portions
         workers.run(missing.count) { portion, worker in
             let batch = RaggedBatch(missing[portion].map { windows[$0].ids })
-            workspaces.use(worker) { workspace in
-                encoder.encode(batch, through: layer, workspace: &workspace)
-                for (text, index) in missing[portion].enumerated() {
-                    let rows = batch.range(of: text)
-                    let numbers = Array(
-                        workspace.hidden.values[rows.lowerBound * hidden..<rows.upperBound * hidden])
-                    blocks[index] = cache.write(keys[index], FeatureCache.Block(facts: [], numbers: numbers))
-                }
+            let own = scratch[worker]
+            encoder.encode(batch, through: layer, workspace: &own.workspace)
+            for (text, index) in missing[portion].enumerated() {
+                let rows = batch.range(of: text)
+                let numbers = Array(own.workspace.hidden.values[rows.lowerBound * hidden..<rows.upperBound * hidden])
+                blocks[index] = cache.write(keys[index], FeatureCache.Block(facts: [], numbers: numbers))
             }
         }
         let values = windows.indices.flatMap { blocks[$0]?.numbers ?? [] }
         return Matrix(rows: values.count / max(hidden, 1), columns: hidden, values: values)
     }
 
-    /// One place a window; no two threads write the same.
-    private final class BlockSlots: @unchecked Sendable {
-        private let places: UnsafeMutableBufferPointer<FeatureCache.Block?>
+    /// What the threads find, by window.
+    private final class Blocks: @unchecked Sendable {
+        private let lock = NSLock()
+        private var found: [FeatureCache.Block?]
 
-        init(_ blocks: [FeatureCache.Block?]) {
-            places = .allocate(capacity: blocks.count)
-            _ = places.initialize(from: blocks)
-        }
-
-        deinit {
-            places.deinitialize()
-            places.deallocate()
-        }
+        init(_ found: [FeatureCache.Block?]) { self.found = found }
 
         subscript(_ index: Int) -> FeatureCache.Block? {
-            get { places[index] }
-            set { places[index] = newValue }
+            get { lock.withLock { found[index] } }
+            set { lock.withLock { found[index] = newValue } }
         }
     }
 
-    /// One workspace a thread.
-    private final class WorkspaceSlots: @unchecked Sendable {
-        private let places: UnsafeMutableBufferPointer<EncoderWorkspace>
-
-        init(count: Int) {
-            places = .allocate(capacity: count)
-            places.initialize(repeating: EncoderWorkspace())
-        }
-
-        deinit {
-            places.deinitialize()
-            places.deallocate()
-        }
-
-        func use(_ worker: Int, _ body: (inout EncoderWorkspace) -> Void) { body(&places[worker]) }
+    /// One thread's; no two threads have the same number at a time.
+    private final class Scratch: @unchecked Sendable {
+        var workspace = EncoderWorkspace()
     }
 }
