@@ -1,5 +1,5 @@
 import Foundation
-import Training
+package import Training
 
 /// Which labels are taken for which: a table with counts where it fits, else a map of the whole and a table of what is
 /// confused most.

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// Small parts of the drawings.
 enum Drawing {

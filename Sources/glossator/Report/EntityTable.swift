@@ -1,4 +1,4 @@
-import Training
+package import Training
 
 /// How well entities of each type are found, and of all together.
 package struct EntityTable {

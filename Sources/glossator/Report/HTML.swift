@@ -38,6 +38,9 @@ package struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// Parts one after another.
     package static func all(_ parts: [HTML]) -> HTML { HTML(markup: parts.map(\.markup).joined()) }
 
+    /// Parts with commas between them.
+    package static func list(_ parts: [HTML]) -> HTML { HTML(markup: parts.map(\.markup).joined(separator: ", ")) }
+
     package static func tag(
         _ name: StaticString, class style: String? = nil, with attributes: KeyValuePairs<String, String> = [:],
         _ content: HTML...

@@ -1,4 +1,4 @@
-import Training
+package import Training
 
 /// How a task learned, epoch by epoch: losses, the score on rows that were not learned from, and all of it as a table.
 package struct LearningCurves {

@@ -1,4 +1,4 @@
-import Training
+package import Training
 
 /// Whether a task's scores mean what they say: a bar a bin of confidence, as high as the share of right answers in it, and
 /// below how many answers it holds.

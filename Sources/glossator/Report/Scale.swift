@@ -35,7 +35,8 @@ package struct Scale: Sendable, Hashable {
         let step = max(1, Int(Self.roundStep(Double(last - first) / Double(max(intervals, 1)))))
         let isAlone = first == last
         self.init(
-            lowest: Double(first) - (isAlone ? 0.5 : 0), highest: Double(last) + (isAlone ? 0.5 : 0), from: from, to: to,
+            lowest: Double(first) - (isAlone ? 0.5 : 0), highest: Double(last) + (isAlone ? 0.5 : 0), from: from,
+            to: to,
             ticks: (first...max(first, last)).filter { $0 % step == 0 || isAlone }.map(Double.init), decimals: 0)
     }
 

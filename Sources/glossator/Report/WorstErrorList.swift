@@ -1,5 +1,5 @@
-import Store
-import Training
+package import Store
+package import Training
 
 /// The held-out documents that a task's head gets wrong worst, with their texts.
 package struct WorstErrorList {
@@ -57,7 +57,8 @@ package struct WorstErrorList {
         case .text(let text, false, false): HTML(text)
         case .text(let text, let missed, let spurious):
             .tag(
-                "mark", class: [missed ? "missed" : "", spurious ? "spurious" : ""].filter { !$0.isEmpty }
+                "mark",
+                class: [missed ? "missed" : "", spurious ? "spurious" : ""].filter { !$0.isEmpty }
                     .joined(separator: " "), HTML(text))
         }
     }
@@ -73,8 +74,7 @@ package struct WorstErrorList {
                 .name(Terminal.excerpt(String(surface))), " (", .name(mention.type), ")",
             ])
         }
-        let list = items.enumerated().flatMap { $0 == 0 ? [$1] : [", ", $1] }
-        return .tag("p", class: "mentions", all: [.tag("b", class: what, HTML(what)), ": "] + list)
+        return .tag("p", class: "mentions", .tag("b", class: what, HTML(what)), ": ", .list(items))
     }
 }
 
