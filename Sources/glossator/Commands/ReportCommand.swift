@@ -2,6 +2,7 @@ import Annotations
 import ArgumentParser
 import Foundation
 import Store
+import SystemPackage
 
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -96,10 +97,13 @@ package enum ReportFile {
     /// - Throws: `report-file`.
     static func write(_ page: String, to path: String) throws(Fault) {
         do {
-            try Data(page.utf8).write(to: URL(fileURLWithPath: path))
+            let file = try FileDescriptor.open(
+                FilePath(path), .writeOnly, options: [.create, .truncate],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try file.closeAfter { _ = try file.writeAll(Array(page.utf8)) }
         } catch {
             throw Fault(
-                .system, "report-file", "\(path) cannot be written: \(error.localizedDescription)",
+                .system, "report-file", "\(path) cannot be written: \(error)",
                 hint: "name another file with --output; - is standard output")
         }
     }

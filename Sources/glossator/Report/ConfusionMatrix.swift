@@ -69,7 +69,7 @@ package struct ConfusionMatrix: Sendable {
     private var table: HTML {
         let header = HTML.tag(
             "tr",
-            all: [HTML.tag("th", with: ["scope": "col"], "gold ↓ answer →")]
+            all: [HTML.tag("th", with: ["scope": "col"], "gold\u{A0}↓ answer\u{A0}→")]
                 + labels.map { .tag("th", class: "number", with: ["scope": "col"], .name($0)) })
         let rows = labels.indices.map { gold in
             HTML.tag(

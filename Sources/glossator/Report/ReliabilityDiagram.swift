@@ -4,10 +4,10 @@ package import Training
 /// below how many answers it holds.
 package struct ReliabilityDiagram: Sendable {
     package static let width = 360.0
-    package static let height = 310.0
-    package static let frame = (left: 48.0, top: 14.0, right: 348.0, bottom: 194.0)
+    package static let height = 318.0
+    package static let frame = (left: 48.0, top: 24.0, right: 348.0, bottom: 204.0)
     /// The strip of counts.
-    package static let strip = (top: 222.0, bottom: 258.0)
+    package static let strip = (top: 230.0, bottom: 266.0)
 
     package let bins: [Calibration.Bin]
     package let horizontal = Scale.share(from: frame.left, to: frame.right)
@@ -50,7 +50,7 @@ package struct ReliabilityDiagram: Sendable {
             ticks + [
                 Drawing.line(frame.left, frame.bottom, frame.right, frame.bottom, class: "axis"),
                 Drawing.line(frame.left, Self.strip.bottom, frame.right, Self.strip.bottom, class: "axis"),
-                Drawing.text(12, frame.top - 3, "right", class: "tick"),
+                Drawing.text(12, 11, "right", class: "tick"),
                 Drawing.text(12, Self.strip.top - 4, "rows", class: "tick"),
                 Drawing.text(
                     (frame.left + frame.right) / 2, Self.strip.bottom + 34, "score of the answer", class: "tick middle"),

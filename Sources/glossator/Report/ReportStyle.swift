@@ -39,16 +39,16 @@ enum ReportStyle {
         .wide { overflow-x: auto; margin: 0.75rem 0; }
         table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
         caption { text-align: left; padding-bottom: 0.35rem; }
-        th, td { padding: 0.25rem 0.65rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-        th { font-weight: 600; overflow-wrap: normal; } thead th { color: var(--soft); vertical-align: bottom; }
-        tbody th, tfoot th { max-width: 22rem; min-width: 5rem; overflow-wrap: break-word; }
+        th, td { padding: 0.25rem 0.65rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
+        th { font-weight: 600; } thead th { color: var(--soft); vertical-align: bottom; }
+        tbody th, tfoot th, td bdi { overflow-wrap: anywhere; } tbody th, tfoot th { min-width: 7rem; }
         .number { text-align: right; white-space: nowrap; } thead .number { white-space: normal; }
         tfoot th, tfoot td { border-bottom: 0; color: var(--soft); }
         tbody tr:last-child > * { border-bottom-color: var(--soft); }
         .confusion td { min-width: 4.5rem; border: 1px solid var(--line); print-color-adjust: exact; }
         .confusion td.right { background: rgb(var(--right) / calc(var(--share) * 0.45)); outline: 2px solid rgb(var(--right)); outline-offset: -2px; }
         .confusion td.wrong { background: rgb(var(--wrong) / calc(var(--share) * 0.55)); }
-        .confusion thead th { max-width: 9rem; overflow-wrap: anywhere; }
+        .confusion thead bdi { overflow-wrap: anywhere; }
         .confusion small { color: inherit; opacity: 0.8; }
 
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; align-items: start; }

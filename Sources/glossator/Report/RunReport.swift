@@ -98,7 +98,12 @@ struct RunReport {
             return flatten(value, "")
         }
         let defaults = flat(try JSONText.of(HeadTrainingOptions()))
-        return flat(text).sorted { $0.key < $1.key }.map { key, value in
+        var options = flat(text)
+        // An option without a value leaves no key.
+        if options.contains(where: { $0.key == "seed" }) {
+            options += defaults.filter { usual in !options.contains { $0.key == usual.key } }.map { ($0.key, "none") }
+        }
+        return options.sorted { $0.key < $1.key }.map { key, value in
             let usual = defaults.first { $0.key == key }?.value
             // 1 and 1.0 are one number.
             let isUsual = usual == value || (usual.flatMap(Double.init).map { $0 == Double(value) } ?? false)

@@ -70,9 +70,7 @@ package struct WorstErrorList {
         let items = mentions.sorted { ($0.start, $0.end) < ($1.start, $1.end) }.map { mention -> HTML in
             var surface = String.UnicodeScalarView()
             surface.append(contentsOf: scalars[mention.range.clamped(to: 0..<scalars.count)])
-            return .all([
-                .name(Terminal.excerpt(String(surface))), " (", .name(mention.type), ")",
-            ])
+            return .all(["“", .name(Terminal.excerpt(String(surface))), "” (", .name(mention.type), ")"])
         }
         return .tag("p", class: "mentions", .tag("b", class: what, HTML(what)), ": ", .list(items))
     }
