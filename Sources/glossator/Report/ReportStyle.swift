@@ -87,6 +87,7 @@ enum ReportStyle {
         b.missed { border-bottom: 2px solid rgb(var(--right)); } b.spurious { border-bottom: 2px dashed rgb(var(--wrong)); }
         .mentions { font-size: 0.875rem; } .gone { color: var(--soft); font-style: italic; }
 
+        @page { margin: 1.5cm; }
         @media print {
           body { max-width: none; padding: 0; font-size: 10pt; }
           h2, h3 { break-after: avoid; }

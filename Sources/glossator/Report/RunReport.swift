@@ -27,7 +27,7 @@ struct RunReport {
     let options: [Option]
     let models: [Int64: ModelName]
     /// Those that the worst errors name and that still exist.
-    let documents: [Int64: DocumentStore.DocumentRow]
+    let documents: [Int64: WorstErrorList.Document]
 
     /// - Throws: `report-record` when a column holds what this program does not understand, and database faults.
     init(_ run: TrainingRunStore.RunRow, connection: Connection) async throws(Fault) {
@@ -50,7 +50,11 @@ struct RunReport {
             })
         let wanted = Set(record?.worst.map(\.document) ?? []).sorted()
         documents =
-            wanted.isEmpty ? [:] : try await DocumentStore(connection: connection).documents(ids: wanted)
+            wanted.isEmpty
+            ? [:]
+            : try await DocumentStore(connection: connection).documents(ids: wanted).mapValues {
+                WorstErrorList.Document(externalID: $0.externalID, body: $0.body)
+            }
     }
 
     /// Those that were learned or judged, in the order in which the run learned them.

@@ -1,13 +1,23 @@
-package import Store
 package import Training
 
 /// The held-out documents that a task's head gets wrong worst, with their texts.
 package struct WorstErrorList {
-    let errors: [WorstError]
-    /// By id, as they are now; a document that is not among them was deleted after the run.
-    let documents: [Int64: DocumentStore.DocumentRow]
+    /// A document as it is now.
+    package struct Document: Sendable, Hashable {
+        let externalID: String
+        let body: String
 
-    package init(errors: [WorstError], documents: [Int64: DocumentStore.DocumentRow]) {
+        package init(externalID: String, body: String) {
+            self.externalID = externalID
+            self.body = body
+        }
+    }
+
+    let errors: [WorstError]
+    /// By id; a document that is not among them was deleted after the run.
+    let documents: [Int64: Document]
+
+    package init(errors: [WorstError], documents: [Int64: Document]) {
         self.errors = errors
         self.documents = documents
     }
@@ -36,7 +46,7 @@ package struct WorstErrorList {
         let excerpt = Excerpt(
             of: document.body, missed: error.missed.map(\.range), spurious: error.spurious.map(\.range))
         return .all([
-            heading(error, id: .all([.name(document.externalID), HTML(" (document \(document.id))")])),
+            heading(error, id: .all([.name(document.externalID), HTML(" (document \(error.document))")])),
             .tag("blockquote", with: ["dir": "auto"], all: excerpt.pieces.map(piece)),
             mentions("missed", error.missed, document.body), mentions("spurious", error.spurious, document.body),
         ])
