@@ -124,7 +124,7 @@ struct ReportChartTests {
     func degenerate() throws {
         let diverged = try ReportSamples.epochs([(0.9, 0.8, 0.5), (.nan, .infinity, 0)])
         let parsed = try ParsedMarkup(LearningCurves(diverged, kept: 1, isChosen: true).html(id: "x"))
-        #expect(parsed.text.contains("2 values are no numbers that could be drawn"))
+        #expect(parsed.text.contains("not drawn: 2 that are no numbers"))
         #expect(parsed.text.contains("no number") && parsed.text.contains("∞"))
         let blind = try ParsedMarkup(
             LearningCurves(ReportSamples.epochs([(0.9, nil, nil)]), kept: 1, isChosen: false).html(id: "x"))

@@ -8,7 +8,7 @@ struct ReportHTMLTests {
         "a text comes out of a parser as it went in, as content and as an attribute",
         arguments: [
             "<script>alert(1)</script>", "\"quoted\" & 'single'", "</p><p onclick=\"x\">", "&amp; &lt; &#39;", "a\tb",
-            "]]>", "<!-- -->", "日本語 e\u{301} 👩‍👩‍👧 \u{202E}desrever", "\u{10FFFF}\u{FDD0}", "",
+            "]]>", "<!-- -->", "日本語 e\u{301} 👩‍👩‍👧 \u{202E}desrever", "\u{10FFFD}", "",
         ])
     func roundTrip(text: String) throws {
         let parsed = try ParsedMarkup(.tag("p", with: ["title": text], HTML(text)))
@@ -42,6 +42,13 @@ struct ReportHTMLTests {
         #expect(HTML.tag("td").markup == "<td></td>")
         #expect(HTML.tag("br").markup == "<br/>")
         #expect(HTML.tag("p", class: "a", "x", .tag("b", "y")).markup == "<p class=\"a\">x<b>y</b></p>")
+    }
+
+    @Test("a name may be broken after each of its parts, and is the same text")
+    func names() throws {
+        let parsed = try ParsedMarkup(HTML.name("card_payment-fee_"))
+        #expect(parsed.text == "card_payment-fee_" && parsed.all("wbr").count == 3)
+        #expect(try ParsedMarkup(HTML.name("")).text.isEmpty)
     }
 
     @Test("figures are the same everywhere, and what is no number says so")

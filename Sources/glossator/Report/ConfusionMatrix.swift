@@ -51,7 +51,7 @@ package struct ConfusionMatrix: Sendable {
             caption: HTML(
                 all.count > most.count
                     ? "The \(most.count) of \(all.count) confused pairs that occur most" : "All confused pairs"),
-            columns: [.text("gold"), .text("answer"), .number("rows"), .number("of the gold label's")],
+            columns: [.text("gold"), .text("answer"), .number("rows"), .number("share of gold")],
             rows: most.map { [.name(labels[$0.gold]), .name(labels[$0.answer]), .count($0.count), share($0.share)] })
         return .all([
             .figure(

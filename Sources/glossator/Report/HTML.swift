@@ -62,10 +62,17 @@ package struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
     }
 
     /// HTML knows no short form for other elements: `<p/>` would stay open.
-    private static func isVoid(_ name: StaticString) -> Bool { ["meta", "br"].contains(name.description) }
+    private static func isVoid(_ name: StaticString) -> Bool { ["meta", "br", "wbr"].contains(name.description) }
 
     /// Text that somebody else named, kept from turning the text around it when it is written from right to left.
-    package static func name(_ text: String) -> HTML { tag("bdi", HTML(text)) }
+    /// It may be broken where its parts meet: labels are long words with underscores more often than not.
+    package static func name(_ text: String) -> HTML {
+        let parts = text.split(omittingEmptySubsequences: false) { "_-/.".contains($0) }
+        let joined = parts.map { part -> [HTML] in
+            part.endIndex < text.endIndex ? [HTML(text[part.startIndex...part.endIndex]), tag("wbr")] : [HTML(part)]
+        }
+        return tag("bdi", all: joined.flatMap(\.self))
+    }
 
     /// A whole document with the declaration that a browser needs to follow the standard.
     package static func document(title: String, style: StaticString, _ body: [HTML]) -> String {

@@ -61,7 +61,8 @@ package struct LearningCurves {
 
     private func caption(_ chart: LineChart, _ text: String) -> HTML {
         let count = chart.undrawable
-        return HTML(count == 0 ? text : "\(text); \(count) values are no numbers that could be drawn")
+        return HTML(
+            count == 0 ? text : "\(text); not drawn: \(count) that \(count == 1 ? "is no number" : "are no numbers")")
     }
 
     private var table: HTML {

@@ -85,10 +85,13 @@ package struct ReliabilityDiagram: Sendable {
                     Drawing.rectangle(left, y, right - left, height, class: "count"),
                     bin.count == 0
                         ? .empty
-                        : Drawing.text((left + right) / 2, y - 3, String(bin.count), class: "tick small middle"),
+                        : Drawing.text((left + right) / 2, y - 3, Self.short(bin.count), class: "tick small middle"),
                 ]
             })
     }
+
+    /// Five digits are wider than a bin.
+    private static func short(_ count: Int) -> String { count < 10_000 ? String(count) : "\(count / 1000)k" }
 
     static func range(_ bin: Calibration.Bin) -> String {
         "\(Figure.text(bin.lower))–\(Figure.text(bin.upper))"

@@ -41,14 +41,14 @@ enum ReportStyle {
         caption { text-align: left; padding-bottom: 0.35rem; }
         th, td { padding: 0.25rem 0.65rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
         th { font-weight: 600; } thead th { color: var(--soft); vertical-align: bottom; }
-        tbody th, tfoot th, td bdi { overflow-wrap: anywhere; } tbody th, tfoot th { min-width: 7rem; }
+        th bdi, td bdi { display: inline-block; max-width: 16rem; overflow-wrap: break-word; }
         .number { text-align: right; white-space: nowrap; } thead .number { white-space: normal; }
         tfoot th, tfoot td { border-bottom: 0; color: var(--soft); }
         tbody tr:last-child > * { border-bottom-color: var(--soft); }
         .confusion td { min-width: 4.5rem; border: 1px solid var(--line); print-color-adjust: exact; }
         .confusion td.right { background: rgb(var(--right) / calc(var(--share) * 0.45)); outline: 2px solid rgb(var(--right)); outline-offset: -2px; }
         .confusion td.wrong { background: rgb(var(--wrong) / calc(var(--share) * 0.55)); }
-        .confusion thead bdi { overflow-wrap: anywhere; }
+        .confusion th bdi { max-width: 9rem; }
         .confusion small { color: inherit; opacity: 0.8; }
 
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; align-items: start; }
@@ -56,7 +56,7 @@ enum ReportStyle {
         figure:has(.map) { max-width: 46rem; }
         svg { display: block; width: 100%; height: auto; }
         svg text { fill: var(--soft); font-size: 11px; }
-        svg .small { font-size: 8.5px; }
+        svg .small { font-size: 7.5px; }
         svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
         .grid { stroke: var(--line); stroke-width: 1; } .axis { stroke: var(--soft); stroke-width: 1; }
         .border { fill: none; stroke: var(--soft); }
