@@ -97,11 +97,14 @@ package struct TrainingRunStore: Sendable {
     }
 
     /// The newest runs.
+    ///
+    /// - Parameter finished: only those that ended well: promoted or kept.
     package func runs(
-        collection: String? = nil, id: Int64? = nil, limit: Int = 20
+        collection: String? = nil, id: Int64? = nil, finished: Bool = false, limit: Int = 20
     ) async throws(Fault) -> [RunRow] {
         try await connection.rows(
-            of: Self.list, [.optional(collection), .int4(Int32(clamping: limit)), .optional(id)]
+            of: Self.list,
+            [.optional(collection), .int4(Int32(clamping: limit)), .optional(id), .bool(finished)]
         ) { (row) throws(Fault) in
             RunRow(
                 id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
@@ -171,6 +174,7 @@ package struct TrainingRunStore: Sendable {
             metrics_after, counts, options, code_version, record
         FROM glossator.training_runs
         WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
+            AND (NOT $4::boolean OR status IN ('promoted', 'kept'))
         ORDER BY id DESC LIMIT $2::integer
         """)
 

@@ -93,7 +93,7 @@ final class Workplace: Sendable {
 
     func start(_ arguments: String...) throws -> RunningProgram { try start(arguments) }
 
-    private func start(_ arguments: [String]) throws -> RunningProgram { try program.start(arguments) }
+    func start(_ arguments: [String]) throws -> RunningProgram { try program.start(arguments) }
 
     var databaseName: String { String(database.split(separator: "=").last ?? "") }
 
