@@ -74,7 +74,8 @@ package struct LayerStore: Sendable {
         }
     }
 
-    private static let maximumBytes = 1 << 30
+    /// Of a part before compression: a value of PostgreSQL holds little more.
+    package static let maximumBytes = 960 << 20
 
     private static func file(_ stored: [UInt8], hash: String, backbone: String) throws(Fault) -> [UInt8] {
         guard let size = Zstd.contentSize(of: stored), size <= maximumBytes,

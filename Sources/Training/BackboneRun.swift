@@ -227,6 +227,7 @@ final class BackboneRun {
         add("\(backbone.space)")
         add(trainer.probe)
         add(trainer.options)
+        add(trainer.caching.precision)
         for task in tasks { add("\(task)") }
         for rows in [partition.training, partition.validation, partition.heldOut] {
             add("part of \(rows.count)")
@@ -294,9 +295,21 @@ final class BackboneRun {
         for tensor in joint.parameters.tensors {
             if let values = best.tensors[tensor.name] { joint.parameters.view(tensor).assign(values) }
         }
-        let parts = try joint.parameters.files(of: everTrainable, namedAsIn: backbone.files.imported)
+        let parts = try joint.parameters.files(of: moved(), namedAsIn: backbone.files.imported)
         let heads = zip(joint.foundHeads, best.heads).map { (task: $0.task, parameters: $1) }
         return (try backbone.replacing(parts), parts, heads)
+    }
+
+    /// Parts of the encoder whose numbers are others than at the beginning: a layer that would have joined after the best
+    /// epoch has not moved.
+    private func moved() throws(Fault) -> TrainableLayers {
+        var layers: Set<Int> = []
+        for tensor in joint.parameters.tensors where everTrainable.contains(tensor.layer) {
+            guard !layers.contains(tensor.layer) else { continue }
+            let first = try tensor.tensor.values(in: backbone.files.file(of: EncoderPart(number: tensor.layer)))
+            if joint.parameters.view(tensor).copyValues() != first { layers.insert(tensor.layer) }
+        }
+        return TrainableLayers(layers)
     }
 
     /// Fitted on rows that were not learned from. A task without enough of them keeps the temperature of its head on the

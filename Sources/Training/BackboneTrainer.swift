@@ -13,7 +13,7 @@ package struct BackboneTrainer: Sendable {
     /// Threads; the caller's is one of them.
     package let workers: Int
     package let tokenBudget: Int
-    private let caching: Caching
+    let caching: Caching
 
     /// Where what frozen layers say is kept.
     package struct Caching: Sendable {
@@ -84,6 +84,7 @@ package struct BackboneTrainer: Sendable {
         for task in tasks { try TrainingReadiness.check(examples, for: task) }
         let partition = try HeadTrainer(options: probe).partition(examples, tasks: tasks)
         let trainsEncoder = plan.trainsEncoder(epochs: options.epochs, layers: backbone.configuration.layers)
+        if trainsEncoder { try Self.refuseStrangers(initial, tasks: tasks, plan: plan) }
         let probed = try probeHeads(
             partition, plan: plan, trainsEncoder: trainsEncoder, tasks: tasks, initial: initial, progress: progress,
             isCancelled: isCancelled)
@@ -91,6 +92,18 @@ package struct BackboneTrainer: Sendable {
         let run = try BackboneRun(
             self, documents: documents, partition: partition, tasks: tasks, backbone: backbone, probed: probed)
         return try run.run(initial: initial, resuming: resuming, progress: progress, isCancelled: isCancelled)
+    }
+
+    /// A head that is not in the run would be carried over to an encoder that it has never seen.
+    private static func refuseStrangers(_ initial: HeadSet?, tasks: [AnnotationTask], plan: FreezePlan) throws(Fault) {
+        let heads = (initial?.classification.map(\.task.name) ?? []) + (initial?.entities.map(\.task.name) ?? [])
+        guard let name = heads.first(where: { name in !tasks.contains { $0.name == name } }) else { return }
+        throw Fault(
+            .configuration, "freeze-plan",
+            "the model in force answers task \"\(name)\", which this run does not train: under the plan \(plan) its head "
+                + "would not fit the encoder any more",
+            hint: "label rows for the task and train all tasks together, or leave the encoder: --freeze backbone-frozen"
+        )
     }
 
     /// The heads that learning together begins with.

@@ -130,6 +130,9 @@ package enum FreezePlan: Sendable, Hashable {
         }
     }
 
+    /// Whether heads are kept as they are beside parts that learn.
+    package var keepsHeads: Bool { if case .headFrozen = self { true } else { false } }
+
     /// Whether any part of the encoder ever learns.
     package func trainsEncoder(epochs: Int, layers count: Int) -> Bool {
         trainable(epoch: max(epochs, 1), layers: count) != .none

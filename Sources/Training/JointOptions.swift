@@ -39,7 +39,7 @@ package struct JointOptions: Sendable, Hashable, Codable {
     package var patience = 2
     package var seed: UInt64 = 1
     /// Bytes for what a step has to remember of a batch. A batch that needs more is learned from in parts, with the same
-    /// gradient; nil: half a gigabyte.
+    /// gradient but for dropout, whose masks are drawn part by part; nil: half a gigabyte.
     package var memory: Int?
 
     package init() {}

@@ -39,7 +39,7 @@ package struct ResumeFile: Sendable {
     /// - Throws: `resume-write` (`.system`).
     func write(_ header: Header, floats: (Int) -> [Float]) throws(Fault) {
         let target = url(of: steps().enumerated().min { ($0.element ?? -1) < ($1.element ?? -1) }?.offset ?? 0)
-        let partial = folder.appendingPathComponent("resume.partial")
+        let partial = folder.appendingPathComponent("resume.partial-\(getpid())")
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try Data().write(to: partial)

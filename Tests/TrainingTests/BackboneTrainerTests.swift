@@ -10,7 +10,7 @@ import Training
 /// Whole runs: probe, epochs, choice, resumption.
 @Suite("Backbone trainer")
 struct BackboneTrainerTests {
-    private func trainer(
+    func trainer(
         _ plan: String = "none", epochs: Int = 3, workers: Int = 2, entityHead: EntityHead.Kind = .linear
     ) throws -> BackboneTrainer {
         var (probe, options) = (HeadTrainingOptions(), JointOptions())
@@ -21,7 +21,7 @@ struct BackboneTrainerTests {
         return try BackboneTrainer(probe: probe, options: options, workers: workers)
     }
 
-    private func run(
+    func run(
         _ trainer: BackboneTrainer, _ texts: LabelledTexts, initial: HeadSet? = nil,
         resuming: BackboneTrainer.Resuming? = nil, stopAt: Int = .max
     ) throws -> TrainingOutcome {
@@ -214,5 +214,35 @@ extension LabelledTexts {
 
     private init(backbone: Backbone, documents: [LabelledDocument], examples: [TrainingExample]) {
         (self.backbone, self.documents, self.examples) = (backbone, documents, examples)
+    }
+}
+
+extension BackboneTrainerTests {
+    @Test("a head that is not in the run is not carried over to an encoder that learns")
+    func strangers() throws {
+        let texts = try LabelledTexts(120)
+        let both = try run(trainer("backbone-frozen"), texts)
+        let fault = #expect(throws: Fault.self) {
+            try trainer("none").train(
+                texts.documents, examples: texts.examples, tasks: [LabelledTexts.topic], backbone: texts.backbone,
+                initial: both.heads)
+        }
+        #expect(fault?.code == "freeze-plan" && fault?.message.contains("names") == true)
+        _ = try trainer("backbone-frozen").train(
+            texts.documents, examples: texts.examples, tasks: [LabelledTexts.topic], backbone: texts.backbone,
+            initial: both.heads)
+    }
+
+    @Test("layers that have not moved are not among the learned parts")
+    func unmoved() throws {
+        let texts = try LabelledTexts(120)
+        var options = JointOptions()
+        (options.freeze, options.epochs, options.batchSize) = ("layers:embeddings,0", 1, 8)
+        options.rates = LayerRates(base: 1e-3, decay: 0, heads: 1e-2)
+        var probe = HeadTrainingOptions()
+        (probe.epochs, probe.minimumSteps, probe.patience) = (2, 0, nil)
+        let outcome = try BackboneTrainer(probe: probe, options: options, workers: 2).train(
+            texts.documents, examples: texts.examples, tasks: LabelledTexts.tasks, backbone: texts.backbone)
+        #expect(Set(outcome.learnedParts.keys) == [.layer(2)], "layer 1 learns at rate 0")
     }
 }

@@ -15,7 +15,7 @@ struct HeadKindTests {
         let shown = try await place.succeed("model", "show", "mail-1")
         #expect(shown.output.contains("names: entities of person, head crf"))
         #expect(shown.output.contains("topic: classification of billing, delivery\n"))
-        let options = try place.psql("SELECT options ->> 'entityHead' FROM glossator.training_runs")
+        let options = try place.psql("SELECT options -> 'heads' ->> 'entityHead' FROM glossator.training_runs")
         #expect(options == "crf")
 
         try await place.succeed("run", "--drain")

@@ -15,7 +15,7 @@ extension FineTune {
         ).tasks(collection: collection)
         let (options, probe) = (try context.settings.jointOptions, context.settings.headTrainingOptions)
         let configuration = parent.bundle.backbone.configuration
-        try options.validate(layers: configuration.layers, tasks: tasks.map(\.name))
+        try options.check(configuration, tasks: tasks)
         let plan = try options.plan
         let table = PlanTable(
             options: options, plan: plan, probe: probe, configuration: configuration, tasks: tasks)
@@ -35,6 +35,28 @@ extension FineTune {
         let bytes = 4 * 4 * configuration.tensors.reduce(0) { $0 + $1.count }
         lines.append("weights, gradients and moments take up to \(bytes >> 20) MiB")
         return lines.joined(separator: "\n")
+    }
+}
+
+extension JointOptions {
+    /// Refuses, before anything is read, what would be refused after hours.
+    func check(_ configuration: EncoderConfiguration, tasks: [AnnotationTask]) throws(Fault) {
+        try validate(layers: configuration.layers, tasks: tasks.map(\.name))
+        if let name = lossWeights.keys.sorted().first(where: { name in !tasks.contains { $0.name == name } }) {
+            throw Fault(
+                .configuration, "setting-invalid", "train.loss-weights names \"\(name)\", which is no task of this run",
+                hint: "tasks: \(tasks.map(\.name).joined(separator: ", "))")
+        }
+        let learning = try plan.trainable(epoch: epochs, layers: configuration.layers)
+        for layer in learning.layers.sorted() {
+            let bytes = 4 * configuration.tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
+            guard bytes > LayerStore.maximumBytes else { continue }
+            throw Fault(
+                .configuration, "freeze-plan",
+                "\(layer < 0 ? "the embeddings" : "layer \(layer)") of this encoder take \(bytes >> 20) MiB; a part of more "
+                    + "than \(LayerStore.maximumBytes >> 20) MiB cannot be stored",
+                hint: "keep it as it is: --freeze layers:\(layer < 0 ? "embeddings" : String(layer))")
+        }
     }
 }
 

@@ -26,6 +26,13 @@ struct FineTune: Sendable {
         case never
     }
 
+    /// Every setting that decides a run's result, as its row keeps them.
+    private struct AllOptions: Codable {
+        let heads: HeadTrainingOptions
+        let layers: JointOptions
+        let cache: String
+    }
+
     let context: ModelContext
     let collection: String
     let promotion: Promotion
@@ -37,10 +44,14 @@ struct FineTune: Sendable {
         let parent = try await modelInForce()
         let gold = GoldStore(connection: context.connection)
         let counts = try await gold.counts(in: collection)
-        let options = context.settings.headTrainingOptions
+        let settings = context.settings
+        let options = AllOptions(
+            heads: settings.headTrainingOptions, layers: try settings.jointOptions,
+            cache: settings.text("train.cache-precision"))
         let runs = TrainingRunStore(connection: context.connection)
         let tasks = try TaskChoice(counts: counts, declared: parent.bundle.heads.tasks, only: onlyTasks).tasks(
             collection: collection)
+        try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
         let run = try await runs.start(
             collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
             counts: JSONText.of(counts), codeVersion: Version.text)

@@ -24,7 +24,9 @@ struct Learning: Sendable {
         let trainsEncoder = try options.plan.trainsEncoder(
             epochs: options.epochs, layers: parent.backbone.configuration.layers)
         // A fresh start is fresh for the encoder too, where it learns: the same rows give the same weights every night.
-        let backbone = trainsEncoder && probe.start == .fresh ? try parent.backbone.asImported() : parent.backbone
+        // A head that is kept belongs to the encoder that it has.
+        let isFresh = try trainsEncoder && probe.start == .fresh && !options.plan.keepsHeads
+        let backbone = isFresh ? try parent.backbone.asImported() : parent.backbone
         let threads = ComputeThreads<Void>(count: 1) {}
         // A chain is learned after the layers, on features of its own; the model in force is judged on the same features.
         let wantsLayers = (!trainsEncoder && probe.entityHead == .crf) || parent.heads.layers != nil
