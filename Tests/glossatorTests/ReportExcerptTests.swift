@@ -90,7 +90,8 @@ struct ReportExcerptTests {
                 """
                 [{"task": "t", "document": 1, "gold": "<u>", "predicted": "b&c", "confidence": 0.97, "missed": [],
                   "spurious": []},
-                 {"task": "t", "document": 2, "gold": "a", "predicted": "b", "confidence": 0.5, "missed": [], "spurious": []}]
+                 {"task": "t", "document": 2, "gold": "a", "predicted": "b", "confidence": 0.5, "missed": [],
+                  "spurious": []}]
                 """.utf8))
         let document = WorstErrorList.Document(externalID: "<i>", body: "<script>alert(1)</script>")
         let parsed = try ParsedMarkup(WorstErrorList(errors: errors, documents: [1: document]).html)

@@ -68,7 +68,7 @@ struct ReportFigureTests {
         let bars = parsed.all("rect", class: "bar")
         #expect(bars.count == 2)
         let bar = try #require(bars.last)
-        // Bins are 20 wide from 48 on, the share 1 is 180 high, from 204 up to 24; each bar keeps 1 of its bin's room free.
+        // Bins are 20 wide from 48 on, the share 1 is 180 high, from 204 up to 24; a bar keeps 1 free on either side.
         #expect(try ["x", "y", "width", "height"].map(bar.number) == [309, 69, 18, 135])
         let point = try #require(parsed.all("circle").last)
         #expect(try [point.number("cx"), point.number("cy")] == [318, 69])
