@@ -74,10 +74,12 @@ struct ReportExcerptTests {
     @Test("a letter and its accent stay together where a text without blanks is cut")
     func accents() {
         let text = String(repeating: "e\u{301}", count: 1_000)
-        let pieces = Excerpt(of: text, missed: [1000..<1002]).pieces
-        for case .text(let piece, _, _) in pieces {
-            #expect(piece.unicodeScalars.first == "e" && piece.unicodeScalars.last == "\u{301}")
-        }
+        // The window would begin at an accent, 881, and end before one, 1123.
+        let pieces = Excerpt(of: text, missed: [1001..<1003]).pieces
+        #expect(pieces.first == .gap(880) && pieces.last == .gap(2_000 - 1_124))
+        #expect(pieces.count == 5)
+        // Without a span, at the end of the beginning.
+        #expect(Excerpt(of: "x" + text).pieces.last == .gap(2_001 - 601))
     }
 
     // MARK: The list
@@ -90,7 +92,8 @@ struct ReportExcerptTests {
                 """
                 [{"task": "t", "document": 1, "gold": "<u>", "predicted": "b&c", "confidence": 0.97, "missed": [],
                   "spurious": []},
-                 {"task": "t", "document": 2, "gold": "a", "predicted": "b", "confidence": 0.5, "missed": [], "spurious": []}]
+                 {"task": "t", "document": 2, "gold": "a", "predicted": "b", "confidence": 0.5, "missed": [],
+                  "spurious": []}]
                 """.utf8))
         let document = WorstErrorList.Document(externalID: "<i>", body: "<script>alert(1)</script>")
         let parsed = try ParsedMarkup(WorstErrorList(errors: errors, documents: [1: document]).html)

@@ -9,8 +9,8 @@ struct ReportCommand: AsyncParsableCommand {
         commandName: "report",
         abstract: "Write a training run as one HTML page: curves, confusions, entities, calibration, worst errors.",
         discussion: """
-            The page needs no network and runs no script. It contains texts of the documents that the model gets wrong, \
-            as they are in the database now. docs/report.md says how to read it.
+            The page needs no network and runs no script. It contains texts of the documents that the model gets \
+            wrong, as they are in the database now. docs/report.md says how to read it.
             """)
 
     @Option(name: .long, help: "Collection whose newest finished run to show. Default: default.")

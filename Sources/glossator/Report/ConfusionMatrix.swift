@@ -56,8 +56,8 @@ package struct ConfusionMatrix: Sendable {
         return .all([
             .figure(
                 """
-                Rows are gold, columns are answers, numbered as in the table of labels. Squares on the diagonal are right, \
-                discs beside it are wrong; the fuller, the larger the share of the gold label's rows.
+                Rows are gold, columns are answers, numbered as in the table of labels. Squares on the diagonal are \
+                right, discs beside it are wrong; the fuller, the larger the share of the gold label's rows.
                 """, map(id: id)), most.isEmpty ? .tag("p", "No answer is wrong.") : pairs.html,
         ])
     }

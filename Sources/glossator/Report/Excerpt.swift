@@ -1,5 +1,5 @@
-/// What a report shows of a document's text: all of a short one, of a long one what lies around the marked spans, or its
-/// beginning where nothing is marked. Spans and lengths are counted in Unicode scalars, as offsets everywhere.
+/// What a report shows of a document's text: all of a short one, of a long one what lies around the marked spans, or
+/// its beginning where nothing is marked. Spans and lengths are counted in Unicode scalars, as offsets everywhere.
 package struct Excerpt: Sendable, Hashable {
     package enum Piece: Sendable, Hashable {
         case text(String, missed: Bool, spurious: Bool)

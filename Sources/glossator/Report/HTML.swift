@@ -1,5 +1,5 @@
-/// A part of a page. A string becomes one by being escaped, so that no text, label or name can be taken for markup; what is
-/// built is XML as well as HTML, so that a test can parse it.
+/// A part of a page. A string becomes one by being escaped, so that no text, label or name can be taken for markup;
+/// what is built is XML as well as HTML, so that a test can parse it.
 package struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
     package let markup: String
 

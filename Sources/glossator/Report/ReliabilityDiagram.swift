@@ -1,7 +1,7 @@
 package import Training
 
-/// Whether a task's scores mean what they say: a bar a bin of confidence, as high as the share of right answers in it, and
-/// below how many answers it holds.
+/// Whether a task's scores mean what they say: a bar a bin of confidence, as high as the share of right answers in it,
+/// and below how many answers it holds.
 package struct ReliabilityDiagram: Sendable {
     package static let width = 360.0
     package static let height = 318.0
@@ -53,7 +53,8 @@ package struct ReliabilityDiagram: Sendable {
                 Drawing.text(12, 11, "right", class: "tick"),
                 Drawing.text(12, Self.strip.top - 4, "rows", class: "tick"),
                 Drawing.text(
-                    (frame.left + frame.right) / 2, Self.strip.bottom + 34, "score of the answer", class: "tick middle"),
+                    (frame.left + frame.right) / 2, Self.strip.bottom + 34, "score of the answer",
+                    class: "tick middle"),
             ])
     }
 

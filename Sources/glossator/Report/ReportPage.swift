@@ -25,9 +25,9 @@ struct ReportPage {
                     "p",
                     HTML(
                         """
-                        Written by glossator \(Version.text) on \(Figure.instant(writtenAt)). All figures are of held-out \
-                        documents: the run neither learned from them nor chose by them. This page contains texts of the \
-                        database.
+                        Written by glossator \(Version.text) on \(Figure.instant(writtenAt)). All figures but the \
+                        curves' are of held-out documents: the run neither learned from them nor chose by them. This page \
+                        contains texts of the database.
                         """))),
         ]
         return HTML.document(title: title, style: ReportStyle.sheet, body)

@@ -39,19 +39,29 @@ enum ReportStyle {
         .wide { overflow-x: auto; margin: 0.75rem 0; }
         table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
         caption { text-align: left; padding-bottom: 0.35rem; }
-        th, td { padding: 0.25rem 0.65rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
+        th, td {
+          padding: 0.25rem 0.65rem; text-align: left; vertical-align: top;
+          border-bottom: 1px solid var(--line); overflow-wrap: normal;
+        }
         th { font-weight: 600; } thead th { color: var(--soft); vertical-align: bottom; }
-        th bdi, td bdi { display: inline-block; max-width: 16rem; overflow-wrap: break-word; }
+        th bdi, td bdi { display: inline-block; max-width: min(16rem, 45vw); overflow-wrap: break-word; }
+        tfoot th { min-width: 7rem; }
         .number { text-align: right; white-space: nowrap; } thead .number { white-space: normal; }
         tfoot th, tfoot td { border-bottom: 0; color: var(--soft); }
         tbody tr:last-child > * { border-bottom-color: var(--soft); }
         .confusion td { min-width: 4.5rem; border: 1px solid var(--line); print-color-adjust: exact; }
-        .confusion td.right { background: rgb(var(--right) / calc(var(--share) * 0.45)); outline: 2px solid rgb(var(--right)); outline-offset: -2px; }
+        .confusion td.right {
+          background: rgb(var(--right) / calc(var(--share) * 0.45));
+          outline: 2px solid rgb(var(--right)); outline-offset: -2px;
+        }
         .confusion td.wrong { background: rgb(var(--wrong) / calc(var(--share) * 0.55)); }
         .confusion th bdi { max-width: 9rem; }
         .confusion small { color: inherit; opacity: 0.8; }
 
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; align-items: start; }
+        .charts {
+          display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
+          gap: 1rem; align-items: start;
+        }
         figure { margin: 0.75rem 0; max-width: 34rem; break-inside: avoid; }
         figure:has(.map) { max-width: 46rem; }
         svg { display: block; width: 100%; height: auto; }
@@ -74,7 +84,8 @@ enum ReportStyle {
         .map .right { fill: rgb(var(--right)); } .map .wrong { fill: rgb(var(--wrong)); }
 
         details { margin: 0.75rem 0; } summary { cursor: pointer; }
-        .errors { padding-left: 2rem; } .errors li { margin: 0 0 1.1rem; break-inside: avoid; } .errors p { max-width: none; margin: 0.25rem 0; }
+        .errors { padding-left: 2rem; } .errors li { margin: 0 0 1.1rem; break-inside: avoid; }
+        .errors p { max-width: none; margin: 0.25rem 0; }
         blockquote {
           margin: 0.25rem 0; padding: 0.5rem 0.75rem; background: var(--panel); border-left: 3px solid var(--line);
           white-space: pre-wrap; unicode-bidi: isolate;
@@ -83,8 +94,12 @@ enum ReportStyle {
         mark { background: none; color: inherit; }
         mark.missed { background: rgb(var(--right) / 0.2); border-bottom: 2px solid rgb(var(--right)); }
         mark.spurious { background: rgb(var(--wrong) / 0.2); border-bottom: 2px dashed rgb(var(--wrong)); }
-        mark.missed.spurious { background: rgb(var(--wrong) / 0.2); border-top: 2px solid rgb(var(--right)); border-bottom: 2px dashed rgb(var(--wrong)); }
-        b.missed { border-bottom: 2px solid rgb(var(--right)); } b.spurious { border-bottom: 2px dashed rgb(var(--wrong)); }
+        mark.missed.spurious {
+          background: rgb(var(--wrong) / 0.2); border-top: 2px solid rgb(var(--right));
+          border-bottom: 2px dashed rgb(var(--wrong));
+        }
+        b.missed { border-bottom: 2px solid rgb(var(--right)); }
+        b.spurious { border-bottom: 2px dashed rgb(var(--wrong)); }
         .mentions { font-size: 0.875rem; } .gone { color: var(--soft); font-style: italic; }
 
         @page { margin: 1.5cm; }

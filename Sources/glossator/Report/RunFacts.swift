@@ -90,8 +90,10 @@ struct RunFacts {
                 (
                     "machine",
                     HTML(
-                        "\(environment.processor), \(environment.threads) threads, \(environment.kernels) kernels\(memory); "
-                            + environment.system)
+                        """
+                        \(environment.processor), \(environment.threads) threads, \(environment.kernels) kernels\
+                        \(memory); \(environment.system)
+                        """)
                 ))
         }
         return facts
@@ -109,9 +111,8 @@ struct RunFacts {
         let table = ReportTable(
             caption: "Options of the heads' training", columns: [.text("option"), .text("value"), .text("")], rows: rows
         )
-        return .details(
-            HTML(
-                "Options: \(changed == 0 ? "all as they are by default" : "\(changed) of \(rows.count) differ from the defaults")"
-            ), table.html)
+        let difference =
+            changed == 0 ? "all as they are by default" : "\(changed) of \(rows.count) differ from the defaults"
+        return .details(HTML("Options: \(difference)"), table.html)
     }
 }

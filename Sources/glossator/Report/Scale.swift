@@ -10,7 +10,8 @@ package struct Scale: Sendable, Hashable {
     package let ticks: [Double]
     private let decimals: Int
 
-    /// Larger numbers than these are no losses or scores but a sign that the run diverged; they would flatten all others.
+    /// Larger numbers than these are no losses or scores but a sign that the run diverged; they would flatten all
+    /// others.
     package static func canShow(_ value: Double) -> Bool { value.isFinite && abs(value) < 1e12 }
 
     /// From the round number below the smallest value to the one above the largest. One value alone gets room on both

@@ -71,8 +71,8 @@ struct TaskSection {
             ? "No epoch was better than the head that the run began with, which was kept."
             : training.choice == .crossValidation
                 ? """
-                Too few rows to set some aside: the curves are means over five heads that each judge a fifth of the rows; \
-                the head itself then learned from all of them.
+                Too few rows to set some aside: the curves are means over five heads that each judge a fifth of the \
+                rows; the head itself then learned from all of them.
                 """ : nil
         return LearningCurves(
             curve, kept: training.bestEpoch, isChosen: training.choice != .lastEpoch, note: note
@@ -113,7 +113,7 @@ struct TaskSection {
             ], rows: rows,
             totals: [
                 [
-                    "macro F1 (mean over labels)", .count(metrics.count), .count(metrics.count),
+                    "mean (macro)", .count(metrics.count), .count(metrics.count),
                     .count(metrics.labels.reduce(0) { $0 + $1.correct }), "", "", .number(metrics.macroF1),
                     .number(report.wasKnown(task) ? report.before?.classification[task]?.macroF1 : nil),
                 ]
@@ -142,8 +142,8 @@ struct TaskSection {
                 HTML(
                     caption
                         + """
-                        . Bars: share of right answers among those with such a score, on the dashed line where scores mean \
-                        what they say. Below: how many answers there are.
+                        . Bars: share of right answers among those with such a score, on the dashed line where scores \
+                        mean what they say. Below: how many answers there are.
                         """), ReliabilityDiagram(calibration).svg(id: "\(id)-reliability")),
             .details("The bins as a table", table.html),
         ])
