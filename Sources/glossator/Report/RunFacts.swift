@@ -82,7 +82,7 @@ struct RunFacts {
     }
 
     private var machine: [(HTML, HTML)] {
-        let seed = report.options.first { $0.key == "seed" || $0.key.hasSuffix(".seed") }
+        let seed = report.options.first { $0.key.hasSuffix("seed") }
         var facts: [(HTML, HTML)] = [("seed", HTML(seed?.value ?? "–")), ("code version", HTML(run.codeVersion))]
         if let environment = report.record?.environment {
             let memory = environment.peakMemoryMiB.map { String(format: ", at most %.0f MiB of memory", $0) } ?? ""
@@ -109,7 +109,8 @@ struct RunFacts {
             ]
         }
         let table = ReportTable(
-            caption: "Options of the heads' training", columns: [.text("option"), .text("value"), .text("")], rows: rows
+            caption: "Options of the heads' training, and of layers'",
+            columns: [.text("option"), .text("value"), .text("")], rows: rows
         )
         let difference =
             changed == 0 ? "all as they are by default" : "\(changed) of \(rows.count) differ from the defaults"

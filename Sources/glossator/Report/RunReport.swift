@@ -101,10 +101,10 @@ struct RunReport {
             guard let value = try? JSONValue(parsing: Array(text.utf8)) else { return [] }
             return flatten(value, "")
         }
-        let defaults = flat(try JSONText.of(HeadTrainingOptions()))
+        let defaults = flat(try JSONText.of(RunOptions()))
         var options = flat(text)
         // An option without a value leaves no key.
-        if options.contains(where: { $0.key == "seed" }) {
+        if options.contains(where: { $0.key == "heads.seed" }) {
             options += defaults.filter { usual in !options.contains { $0.key == usual.key } }.map { ($0.key, "none") }
         }
         return options.sorted { $0.key < $1.key }.map { key, value in

@@ -26,13 +26,6 @@ struct FineTune: Sendable {
         case never
     }
 
-    /// Every setting that decides a run's result, as its row keeps them.
-    private struct AllOptions: Codable {
-        let heads: HeadTrainingOptions
-        let layers: JointOptions
-        let cache: String
-    }
-
     let context: ModelContext
     let collection: String
     let promotion: Promotion
@@ -45,7 +38,7 @@ struct FineTune: Sendable {
         let gold = GoldStore(connection: context.connection)
         let counts = try await gold.counts(in: collection)
         let settings = context.settings
-        let options = AllOptions(
+        let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"))
         let runs = TrainingRunStore(connection: context.connection)

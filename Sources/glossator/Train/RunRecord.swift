@@ -3,6 +3,13 @@ import Foundation
 import Model
 import Training
 
+/// What `training_runs.options` holds: every setting that decides a run's result.
+struct RunOptions: Codable, Sendable {
+    var heads = HeadTrainingOptions()
+    var layers = JointOptions()
+    var cache = FeatureCache.Precision.f32.rawValue
+}
+
 /// What `training_runs.record` holds: everything that a person wants to know about a run later.
 struct RunRecord: Codable, Sendable {
     struct Seconds: Codable, Sendable {
