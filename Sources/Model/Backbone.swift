@@ -31,26 +31,31 @@ package struct Backbone: Sendable {
     /// The same backbone with an encoder of another precision. Weights are packed anew, well below a second for a
     /// BERT-base; nothing else is read again.
     package func computing(in plan: PrecisionPlan) throws(Fault) -> Backbone {
-        guard plan != self.plan else { return self }
-        return Backbone(
+        plan == self.plan ? self : try made(of: files, learned: learnedHashes, space: space, plan: plan)
+    }
+
+    /// The same in all but the encoder's weights and how it computes.
+    private func made(
+        of files: EncoderFiles, learned: [EncoderPart: String], space: EmbeddingSpace, plan: PrecisionPlan
+    ) throws(Fault) -> Backbone {
+        Backbone(
             configuration: configuration,
             encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
-            tokenizer: tokenizer, space: space, maximumTokens: maximumTokens, sourceFiles: sourceFiles,
-            files: files, importedHash: importedHash, learnedHashes: learnedHashes)
+            tokenizer: tokenizer, space: space, maximumTokens: maximumTokens, sourceFiles: sourceFiles, files: files,
+            importedHash: importedHash, learnedHashes: learned)
+    }
+
+    private func space(of backboneHash: String) -> EmbeddingSpace {
+        EmbeddingSpace(
+            backboneHash: backboneHash, pooling: space.pooling, normalization: space.normalization,
+            dimensions: space.dimensions)
     }
 
     /// The backbone as it was imported, without anything that has been learned since.
     package func asImported() throws(Fault) -> Backbone {
         guard !learnedHashes.isEmpty else { return self }
-        let files = EncoderFiles(files.imported)
-        return Backbone(
-            configuration: configuration,
-            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
-            tokenizer: tokenizer,
-            space: EmbeddingSpace(
-                backboneHash: importedHash, pooling: space.pooling, normalization: space.normalization,
-                dimensions: space.dimensions),
-            maximumTokens: maximumTokens, sourceFiles: sourceFiles, files: files, importedHash: importedHash)
+        return try made(
+            of: EncoderFiles(files.imported), learned: [:], space: space(of: importedHash), plan: plan)
     }
 
     /// The same backbone with some parts of its encoder replaced, by what has been learned. Parts that were replaced before
@@ -75,15 +80,7 @@ package struct Backbone: Sendable {
         let files = EncoderFiles(files.imported, learned: learned)
         try files.check(configuration)
         let hash = try Self.hash(imported: importedHash, learned: hashes)
-        return Backbone(
-            configuration: configuration,
-            encoder: try Encoder(configuration: configuration, files: files, plan: plan), plan: plan,
-            tokenizer: tokenizer,
-            space: EmbeddingSpace(
-                backboneHash: hash, pooling: space.pooling, normalization: space.normalization,
-                dimensions: space.dimensions),
-            maximumTokens: maximumTokens, sourceFiles: sourceFiles, files: files, importedHash: importedHash,
-            learnedHashes: hashes)
+        return try made(of: files, learned: hashes, space: space(of: hash), plan: plan)
     }
 
     /// The name of a backbone with learned parts: sha256 over the text `learned 1`, the imported hash, and number and hash

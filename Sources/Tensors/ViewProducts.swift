@@ -1,22 +1,14 @@
 internal import CKernels
-internal import COpenBLAS
 
 /// `c = alpha * op(a) * op(b) + beta * c` on views; shapes as in `multiply` of matrices. `c` overlaps neither operand.
 package func multiply(
     _ a: FloatView, _ b: FloatView, transposeA: Transpose = .no, transposeB: Transpose = .no, into c: FloatView,
     alpha: Float = 1, beta: Float = 0
 ) {
-    let m = transposeA == .no ? a.rows : a.columns
-    let k = transposeA == .no ? a.columns : a.rows
-    let n = transposeB == .no ? b.columns : b.rows
-    precondition(k == (transposeB == .no ? b.rows : b.columns), "inner dimensions differ")
-    precondition(c.rows == m && c.columns == n, "result is [\(c.rows), \(c.columns)], not [\(m), \(n)]")
-    guard m > 0, n > 0 else { return }
-    BLAS.useCallingThreadOnly
-    cblas_sgemm(
-        CblasRowMajor, transposeA == .no ? CblasNoTrans : CblasTrans, transposeB == .no ? CblasNoTrans : CblasTrans,
-        Int32(m), Int32(n), Int32(k), alpha, a.pointer, Int32(max(a.stride, 1)), b.pointer, Int32(max(b.stride, 1)),
-        beta, c.pointer, Int32(max(c.stride, 1)))
+    multiply(
+        a.pointer, StridedShape(a), b.pointer, StridedShape(b), transposeA, transposeB, into: c.pointer,
+        StridedShape(c),
+        alpha: alpha, beta: beta)
 }
 
 /// Where the mask of a dropout stands among all random numbers.

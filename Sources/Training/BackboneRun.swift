@@ -84,7 +84,7 @@ final class BackboneRun {
         let file = resuming.flatMap { resuming in
             fingerprint.map { ResumeFile(folder: resuming.folder + "/run-" + $0.prefix(16)) }
         }
-        try judgeStart(isCancelled: isCancelled)
+        try judgeStart()
         if let file, let fingerprint { goOn(from: file, fingerprint: fingerprint, found: resuming?.found) }
         var lastSaved = ContinuousClock.now
         while !joint.isFinished, !isOver {
@@ -120,8 +120,10 @@ final class BackboneRun {
     // MARK: - Epochs
 
     /// The encoder as it is may be better than all that follows.
-    private func judgeStart(isCancelled: @Sendable () -> Bool) throws(Fault) {
-        if let start = judge.total(try judge.judge(joint.foundHeads, on: backbone, isCancelled: isCancelled).scores) {
+    private func judgeStart() throws(Fault) {
+        // Its features are those that the heads were probed on.
+        let scores = try judge.scores(joint.foundHeads, on: partition.validation, hidden: backbone.space.dimensions)
+        if let start = judge.total(scores) {
             _ = choice.isBest(start, epoch: 0)
         }
     }
@@ -150,9 +152,13 @@ final class BackboneRun {
 
     /// Evaluates the weights as they are, and keeps them if they are the best.
     private func judgeEpoch(_ epoch: Int, isCancelled: @Sendable () -> Bool) throws(Fault) -> [EpochRecord] {
-        let scores: [String: ValidationScore] =
-            judge.tasks.isEmpty
-            ? [:] : try judge.judge(joint.foundHeads, on: learnedBackbone(), isCancelled: isCancelled).scores
+        var scores: [String: ValidationScore] = [:]
+        if !judge.tasks.isEmpty {
+            let learned = try learnedBackbone()
+            scores = try judge.scores(
+                joint.foundHeads, on: judge.examples(learned, isCancelled: isCancelled),
+                hidden: learned.space.dimensions)
+        }
         let records = tasks.map { task in
             EpochRecord(
                 task: task.name, epoch: epoch, trainingLoss: joint.meanLosses[task.name] ?? 0,
@@ -167,20 +173,15 @@ final class BackboneRun {
         return records
     }
 
-    /// Parts that any epoch of the plan trains.
-    private var everTrainable: TrainableLayers {
-        joint.plan.trainable(epoch: trainer.options.epochs, layers: backbone.configuration.layers)
-    }
-
     private func learnedBackbone() throws(Fault) -> Backbone {
-        try backbone.replacing(joint.parameters.files(of: everTrainable, namedAsIn: backbone.files.imported))
+        try backbone.replacing(joint.parameters.files(of: joint.everTrainable, namedAsIn: backbone.files.imported))
     }
 
     // MARK: - The best epoch
 
     private func keepBest() {
         var tensors: [String: [Float]] = [:]
-        for tensor in joint.parameters.tensors where everTrainable.contains(tensor.layer) {
+        for tensor in joint.parameters.tensors where joint.everTrainable.contains(tensor.layer) {
             tensors[tensor.name] = joint.parameters.view(tensor).copyValues()
         }
         best = (tensors, joint.foundHeads.map(\.parameters))
@@ -245,7 +246,7 @@ final class BackboneRun {
 
     private func outcome(isCancelled: @Sendable () -> Bool) throws(Fault) -> TrainingOutcome {
         let (learned, parts, found) = try kept()
-        let verdict = try judge.judge(found, on: learned, isCancelled: isCancelled)
+        let validation = try judge.examples(learned, isCancelled: isCancelled)
         let wantsLayers = trainer.probe.entityHead == .crf && tasks.contains { $0.kind == .entities }
         let read = try ExampleBuilder(
             backbone: learned, tasks: tasks, wantsLayers: wantsLayers, tokenBudget: trainer.tokenBudget)
@@ -258,7 +259,7 @@ final class BackboneRun {
         var draft = HeadDraft(probed.heads)
         var trained: [TaskTraining] = []
         for (task, parameters) in found where joint.plan.trainsHead(of: task.name) {
-            let temperature = try temperature(of: task, parameters, verdict.examples, learned: learned)
+            let temperature = try temperature(of: task, parameters, validation, learned: learned)
             let head = try TrainedHead(task: task, parameters: parameters, temperature: temperature ?? 1)
             draft.replace(head)
             trained.append(try record(of: head, temperature: temperature, held: held))
@@ -277,6 +278,7 @@ final class BackboneRun {
             heads: heads, before: probed.before, after: try Evaluation(of: heads, on: held), tasks: trained,
             worst: WorstError.find(heads, on: held))
         outcome.learnedParts = parts
+        outcome.learnedSpace = learned.space
         outcome.encoder = record()
         return outcome
     }
@@ -304,7 +306,7 @@ final class BackboneRun {
     /// epoch has not moved.
     private func moved() throws(Fault) -> TrainableLayers {
         var layers: Set<Int> = []
-        for tensor in joint.parameters.tensors where everTrainable.contains(tensor.layer) {
+        for tensor in joint.parameters.tensors where joint.everTrainable.contains(tensor.layer) {
             guard !layers.contains(tensor.layer) else { continue }
             let first = try tensor.tensor.values(in: backbone.files.file(of: EncoderPart(number: tensor.layer)))
             if joint.parameters.view(tensor).copyValues() != first { layers.insert(tensor.layer) }
@@ -321,15 +323,8 @@ final class BackboneRun {
         guard judge.tasks.contains(task) else {
             return probed.tasks.first { $0.task == task.name }?.temperature
         }
-        let rows = examples.filter { $0.isLabelled(for: task) }
-        var logits = Matrix(rows: 0, columns: 0)
-        let hidden = learned.space.dimensions
-        let all = try HeadRows(rows, task: task, hidden: hidden).documents.map { document in
-            parameters.logits(of: document.features, into: &logits)
-            return logits.values
-        }
-        return TemperatureFitting.fit(
-            logits: all, gold: rows.map { row in row.labels[task.name].flatMap(task.labels.firstIndex(of:)) ?? 0 })
+        return try TaskRun.temperature(
+            of: task, parameters, on: examples.filter { $0.isLabelled(for: task) }, hidden: learned.space.dimensions)
     }
 
     private func record(

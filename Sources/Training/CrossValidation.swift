@@ -98,7 +98,9 @@ struct CrossValidation {
     private func temperature(_ parameters: [HeadParameters], _ folds: [Fold]) throws(Fault) -> Float? {
         guard run.task.kind == .classification else { return nil }
         var logits: [[Float]] = []
-        for (parameters, fold) in zip(parameters, folds) { logits += try run.logits(parameters, of: fold.unseen) }
-        return TemperatureFitting.fit(logits: logits, gold: folds.flatMap { run.gold($0.unseen) })
+        for (parameters, fold) in zip(parameters, folds) {
+            logits += try TaskRun.logits(of: run.task, parameters, on: fold.unseen, hidden: run.hidden)
+        }
+        return TemperatureFitting.fit(logits: logits, gold: folds.flatMap { TaskRun.gold(of: run.task, $0.unseen) })
     }
 }

@@ -50,26 +50,26 @@ struct JointJudge {
     let tokenBudget: Int
     let workers: Int
 
-    struct Verdict {
-        let scores: [String: ValidationScore]
-        let examples: [TrainingExample]
+    /// What judges, as `backbone` sees it.
+    ///
+    /// - Throws: what `ExampleBuilder.build` throws.
+    func examples(_ backbone: Backbone, isCancelled: @Sendable () -> Bool) throws(Fault) -> [TrainingExample] {
+        guard !tasks.isEmpty else { return [] }
+        return try ExampleBuilder(backbone: backbone, tasks: tasks, tokenBudget: tokenBudget)
+            .build(documents, workers: workers, isCancelled: isCancelled).examples
     }
 
-    /// - Throws: what `ExampleBuilder.build` throws.
-    func judge(
-        _ heads: [(task: AnnotationTask, parameters: HeadParameters)], on backbone: Backbone,
-        isCancelled: @Sendable () -> Bool
-    ) throws(Fault) -> Verdict {
-        guard !tasks.isEmpty else { return Verdict(scores: [:], examples: []) }
-        let builder = try ExampleBuilder(backbone: backbone, tasks: tasks, tokenBudget: tokenBudget)
-        let examples = try builder.build(documents, workers: workers, isCancelled: isCancelled).examples
+    /// Of the tasks that judge.
+    func scores(
+        _ heads: [(task: AnnotationTask, parameters: HeadParameters)], on examples: [TrainingExample], hidden: Int
+    ) throws(Fault) -> [String: ValidationScore] {
         var scores: [String: ValidationScore] = [:]
         for (task, parameters) in heads where tasks.contains(where: { $0.name == task.name }) {
-            let rows = examples.filter { $0.isLabelled(for: task) }
             scores[task.name] = try TaskRun.score(
-                TrainedHead(task: task, parameters: parameters), on: rows, hidden: backbone.space.dimensions)
+                TrainedHead(task: task, parameters: parameters), on: examples.filter { $0.isLabelled(for: task) },
+                hidden: hidden)
         }
-        return Verdict(scores: scores, examples: examples)
+        return scores
     }
 
     /// Nil without a task that has rows to judge by.

@@ -132,22 +132,28 @@ package struct HeadGradient: Sendable {
 /// A head's parameters with their moments: one AdamW step at a time.
 package struct HeadOptimizer: Sendable {
     private let rule: AdamW
-    private var weightMoments: AdamW.Moments
-    private var biasMoments: AdamW.Moments
+    /// Assigned where a run goes on.
+    var moments: (weights: AdamW.Moments, bias: AdamW.Moments)
 
     package init(_ rule: AdamW, for parameters: HeadParameters) {
         self.rule = rule
-        weightMoments = AdamW.Moments(count: parameters.weights.values.count)
-        biasMoments = AdamW.Moments(count: parameters.bias.count)
+        moments = (
+            AdamW.Moments(count: parameters.weights.values.count), AdamW.Moments(count: parameters.bias.count)
+        )
+    }
+
+    package mutating func step(_ parameters: inout HeadParameters, gradient: HeadGradient, learningRate: Double) {
+        step(&parameters, weights: gradient.weights, bias: gradient.bias, learningRate: learningRate)
     }
 
     /// Weight decay on the weights, none on the bias.
-    package mutating func step(_ parameters: inout HeadParameters, gradient: HeadGradient, learningRate: Double) {
+    mutating func step(
+        _ parameters: inout HeadParameters, weights: Matrix, bias: [Float], learningRate: Double
+    ) {
         rule.step(
-            &parameters.weights.values, gradient: gradient.weights.values, moments: &weightMoments,
-            learningRate: learningRate, decays: true)
+            &parameters.weights.values, gradient: weights.values, moments: &moments.weights, learningRate: learningRate,
+            decays: true)
         rule.step(
-            &parameters.bias, gradient: gradient.bias, moments: &biasMoments, learningRate: learningRate,
-            decays: false)
+            &parameters.bias, gradient: bias, moments: &moments.bias, learningRate: learningRate, decays: false)
     }
 }

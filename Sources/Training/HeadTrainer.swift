@@ -18,6 +18,8 @@ package struct TrainingOutcome: Sendable {
     package var encoder: EncoderTraining?
     /// Parts of the encoder that have learned, as `Backbone.replacing` takes them.
     package var learnedParts: [EncoderPart: [UInt8]] = [:]
+    /// Where a model with the learned parts embeds; nil when the encoder was frozen all the time.
+    package var learnedSpace: EmbeddingSpace?
     /// What an interrupted run would have gone on from; to be removed when the result is safe.
     package var resumeFile: ResumeFile?
 }

@@ -16,13 +16,12 @@ struct JointHead: Sendable {
     private let dropout: Float
     private let random: RandomSource
     private(set) var parameters: HeadParameters
-    private(set) var moments: (weights: AdamW.Moments, bias: AdamW.Moments)
+    private var optimizer: HeadOptimizer
     private var gradient: (weights: Matrix, bias: [Float])
     private var inputs = Matrix(rows: 0, columns: 0)
     private var mask: [Float] = []
     private var logits = Matrix(rows: 0, columns: 0)
     private var logitGradient = Matrix(rows: 0, columns: 0)
-    private var part = Matrix(rows: 0, columns: 0)
 
     /// - Parameter parameters: for inputs as the model gives them.
     init(
@@ -35,14 +34,14 @@ struct JointHead: Sendable {
         dropout = Float(options.dropout)
         random = RandomSource(seed: options.seed, task: "joint " + task.name)
         self.parameters = parameters.forInputs(scaledBy: [inputScale])
-        moments = (
-            AdamW.Moments(count: parameters.weights.values.count), AdamW.Moments(count: parameters.bias.count)
-        )
+        optimizer = HeadOptimizer(AdamW(weightDecay: options.weightDecay), for: parameters)
         gradient = (
             Matrix(rows: parameters.outputs, columns: parameters.hidden),
             [Float](repeating: 0, count: parameters.outputs)
         )
     }
+
+    var moments: (weights: AdamW.Moments, bias: AdamW.Moments) { optimizer.moments }
 
     /// For inputs as the model gives them.
     var found: HeadParameters { learns ? parameters.forInputs(scaledBy: [1 / inputScale]) : given }
@@ -90,16 +89,11 @@ struct JointHead: Sendable {
         return norm * norm
     }
 
-    mutating func step(_ rule: AdamW, gradientFactor: Float, learningRate: Double) {
+    mutating func step(gradientFactor: Float, learningRate: Double) {
         guard learns else { return }
         scale(&gradient.weights.values, by: gradientFactor)
         scale(&gradient.bias, by: gradientFactor)
-        rule.step(
-            &parameters.weights.values, gradient: gradient.weights.values, moments: &moments.weights,
-            learningRate: learningRate, decays: true)
-        rule.step(
-            &parameters.bias, gradient: gradient.bias, moments: &moments.bias, learningRate: learningRate,
-            decays: false)
+        optimizer.step(&parameters, weights: gradient.weights, bias: gradient.bias, learningRate: learningRate)
     }
 
     /// Continues where another one was.
@@ -108,6 +102,6 @@ struct JointHead: Sendable {
     mutating func resume(
         _ parameters: HeadParameters, moments: (weights: AdamW.Moments, bias: AdamW.Moments)
     ) {
-        (self.parameters, self.moments) = (parameters, moments)
+        (self.parameters, optimizer.moments) = (parameters, moments)
     }
 }

@@ -27,7 +27,6 @@ package final class JointTrainer {
     private let deck: SampleDeck
     private let schedule: LearningRateSchedule
     private var pooling: TextPooling
-    private let rule: AdamW
 
     /// - Parameters:
     ///   - examples: windows of labelled documents, in an order that does not depend on chance.
@@ -54,9 +53,8 @@ package final class JointTrainer {
             FrozenStates(backbone, below: $0, cache: cache, workers: workers)
         }
         (self.examples, self.options, self.parameters, self.plan) = (examples, options, parameters, plan)
-        rule = AdamW(weightDecay: options.weightDecay)
         encoder = TrainableEncoder(parameters, workers: workers)
-        optimizer = EncoderOptimizer(rule, for: parameters, workers: workers)
+        optimizer = EncoderOptimizer(AdamW(weightDecay: options.weightDecay), for: parameters, workers: workers)
         pooling = TextPooling(backbone.space.pooling, normalization: backbone.space.normalization)
         deck = SampleDeck(examples, tasks: heads.map(\.task), sampling: options.sampling, seed: options.seed)
         totalSteps = options.epochs * Self.steps(of: deck.count, options)
@@ -113,9 +111,14 @@ package final class JointTrainer {
     /// The heads as they are now, for inputs as the model gives them.
     package var foundHeads: [(task: AnnotationTask, parameters: HeadParameters)] { heads.map { ($0.task, $0.found) } }
 
+    /// What any epoch of the plan trains.
+    var everTrainable: TrainableLayers {
+        plan.trainable(epoch: options.epochs, layers: parameters.configuration.layers)
+    }
+
     /// Numbers of the encoder that learn in the last epoch.
     package var trainableCount: Int {
-        let layers = plan.trainable(epoch: options.epochs, layers: parameters.configuration.layers)
+        let layers = everTrainable
         return parameters.tensors.reduce(0) { $0 + (layers.contains($1.layer) ? $1.range.count : 0) }
     }
 
@@ -184,20 +187,20 @@ package final class JointTrainer {
         let pooled = pooling.run(hidden, ranges: (0..<part.ragged.textCount).map(part.ragged.range(of:)))
         var hiddenGradient = Matrix(rows: hidden.rows, columns: hidden.columns)
         var pooledGradient = Matrix(rows: pooled.rows, columns: pooled.columns)
-        var featureGradient = Matrix(rows: 0, columns: 0)
+        var (features, featureGradient) = (Matrix(rows: 0, columns: 0), Matrix(rows: 0, columns: 0))
         for index in heads.indices where totals[index] > 0 {
             let inputs = part.inputs(of: heads[index].task)
             guard !inputs.rows.isEmpty else { continue }
             let isClassification = heads[index].task.kind == .classification
-            let features = (isClassification ? pooled : hidden).gathering(inputs.rows)
+            gatherRows(of: isClassification ? pooled : hidden, inputs.rows, into: &features)
             sums[index] += heads[index].add(
                 features, targets: inputs.targets, weights: inputs.weights, firstRow: seen[index],
                 total: totals[index], step: step, featureGradient: &featureGradient)
             seen[index] += inputs.rows.count
             if isClassification {
-                pooledGradient.scatterAdd(featureGradient, to: inputs.rows)
+                scatterAddRows(featureGradient, inputs.rows, into: &pooledGradient)
             } else {
-                hiddenGradient.scatterAdd(featureGradient, to: inputs.rows)
+                scatterAddRows(featureGradient, inputs.rows, into: &hiddenGradient)
             }
         }
         pooling.addBackward(pooledGradient, to: &hiddenGradient)
@@ -218,7 +221,7 @@ package final class JointTrainer {
         let (rates, layers) = (options.rates, parameters.configuration.layers)
         optimizer.step(trainable, gradientFactor: clip) { rates.rate(layer: $0.layer, of: layers) * factor }
         for index in heads.indices where totals[index] > 0 {
-            heads[index].step(rule, gradientFactor: clip, learningRate: rates.headRate * factor)
+            heads[index].step(gradientFactor: clip, learningRate: rates.headRate * factor)
             losses[heads[index].task.name, default: JointMean()].add(sums[index])
         }
         step += 1
@@ -236,21 +239,4 @@ struct JointMean: Sendable, Codable {
     }
 
     var mean: Double { count > 0 ? sum / Double(count) : 0 }
-}
-
-extension Matrix {
-    /// Some rows, in the order of `rows`.
-    func gathering(_ rows: [Int]) -> Matrix {
-        var result: [Float] = []
-        result.reserveCapacity(rows.count * columns)
-        for index in rows { result += row(index) }
-        return Matrix(rows: rows.count, columns: columns, values: result)
-    }
-
-    /// Adds row `i` of `other` to row `rows[i]`.
-    mutating func scatterAdd(_ other: Matrix, to rows: [Int]) {
-        for (index, row) in rows.enumerated() {
-            addToRows(&self, row..<row + 1, row: index, of: other, factor: 1)
-        }
-    }
 }

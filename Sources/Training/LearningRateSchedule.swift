@@ -3,8 +3,8 @@ import Foundation
 /// Factor on every learning rate at a step: linear warm-up from 0, then linear or cosine decay to 0.
 ///
 /// Step `k` (from 0) runs with `k / warmup` while `k < warmup`, then with `r = (total - k) / (total - warmup)`, or
-/// `(1 - cos(πr)) / 2`. The first
-/// step of a warm-up moves nothing but fills the optimiser's moments, as in the usual transformers recipe.
+/// `(1 - cos(πr)) / 2`. The first step of a warm-up moves nothing but fills the optimiser's moments, as in the usual
+/// transformers recipe.
 package struct LearningRateSchedule: Sendable, Hashable {
     package let warmupSteps: Int
     package let totalSteps: Int

@@ -79,8 +79,8 @@ struct TaskRun {
             choice = options.patience == nil ? .lastEpoch : .validation
             result = try follow(training, epochs: epochs, progress: { progress($0, epochs) }, isCancelled: isCancelled)
             if task.kind == .classification, !partition.validation.isEmpty {
-                result.temperature = TemperatureFitting.fit(
-                    logits: try logits(result.parameters, of: partition.validation), gold: gold(partition.validation))
+                result.temperature = try Self.temperature(
+                    of: task, result.parameters, on: partition.validation, hidden: hidden)
             }
         }
         let head = try TrainedHead(task: task, parameters: result.parameters, temperature: result.temperature ?? 1)
@@ -182,17 +182,29 @@ struct TaskRun {
         }
     }
 
+    /// Fitted on rows that were not learned from; classification only.
+    ///
+    /// - Parameter rows: all labelled for the task.
+    static func temperature(
+        of task: AnnotationTask, _ parameters: HeadParameters, on rows: [TrainingExample], hidden: Int
+    ) throws(Fault) -> Float {
+        TemperatureFitting.fit(
+            logits: try logits(of: task, parameters, on: rows, hidden: hidden), gold: gold(of: task, rows))
+    }
+
     /// One row of logits a document; classification only.
-    func logits(_ parameters: HeadParameters, of rows: [TrainingExample]) throws(Fault) -> [[Float]] {
+    static func logits(
+        of task: AnnotationTask, _ parameters: HeadParameters, on rows: [TrainingExample], hidden: Int
+    ) throws(Fault) -> [[Float]] {
         var logits = Matrix(rows: 0, columns: 0)
-        return try self.rows(rows).documents.map { document in
+        return try HeadRows(rows, task: task, hidden: hidden, layers: 0).documents.map { document in
             parameters.logits(of: document.features, into: &logits)
             return logits.values
         }
     }
 
     /// The index of each document's label; classification only.
-    func gold(_ rows: [TrainingExample]) -> [Int] {
+    static func gold(of task: AnnotationTask, _ rows: [TrainingExample]) -> [Int] {
         rows.map { row in row.labels[task.name].flatMap { task.labels.firstIndex(of: $0) } ?? 0 }
     }
 

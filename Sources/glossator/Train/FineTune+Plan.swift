@@ -8,11 +8,7 @@ extension FineTune {
     /// What a run would do now, for a person: parts of the encoder and heads with their rates, steps and memory. Trains
     /// nothing and writes nothing.
     func plan() async throws -> String {
-        let parent = try await modelInForce()
-        let gold = GoldStore(connection: context.connection)
-        let tasks = try TaskChoice(
-            counts: await gold.counts(in: collection), declared: parent.bundle.heads.tasks, only: onlyTasks
-        ).tasks(collection: collection)
+        let (parent, _, tasks) = try await begin()
         let (options, probe) = (try context.settings.jointOptions, context.settings.headTrainingOptions)
         let configuration = parent.bundle.backbone.configuration
         try options.check(configuration, tasks: tasks)
@@ -49,7 +45,7 @@ extension JointOptions {
         }
         let learning = try plan.trainable(epoch: epochs, layers: configuration.layers)
         for layer in learning.layers.sorted() {
-            let bytes = 4 * configuration.tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
+            let bytes = 4 * configuration.count(ofLayer: layer)
             guard bytes > LayerStore.maximumBytes else { continue }
             throw Fault(
                 .configuration, "freeze-plan",
@@ -57,6 +53,13 @@ extension JointOptions {
                     + "than \(LayerStore.maximumBytes >> 20) MiB cannot be stored",
                 hint: "keep it as it is: --freeze layers:\(layer < 0 ? "embeddings" : String(layer))")
         }
+    }
+}
+
+extension EncoderConfiguration {
+    /// Numbers of one layer; -1: of the embeddings.
+    fileprivate func count(ofLayer layer: Int) -> Int {
+        tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
     }
 }
 
@@ -72,10 +75,9 @@ struct PlanTable {
         let layers = configuration.layers
         let trainsEncoder = plan.trainsEncoder(epochs: options.epochs, layers: layers)
         var rows = (-1..<layers).map { layer -> [String] in
-            let count = configuration.tensors.filter { $0.layer == layer }.reduce(0) { $0 + $1.count }
             let first = (1...options.epochs).first { plan.trainable(epoch: $0, layers: layers).contains(layer) }
             return [
-                layer < 0 ? "embeddings" : "layer \(layer)", String(count),
+                layer < 0 ? "embeddings" : "layer \(layer)", String(configuration.count(ofLayer: layer)),
                 first.map { "from epoch \($0)" } ?? "frozen",
                 first == nil ? "-" : Self.rate(options.rates.rate(layer: layer, of: layers)),
             ]

@@ -34,16 +34,13 @@ struct FineTune: Sendable {
 
     func run() async throws -> Report {
         let started = ContinuousClock.now
-        let parent = try await modelInForce()
+        let (parent, counts, tasks) = try await begin()
         let gold = GoldStore(connection: context.connection)
-        let counts = try await gold.counts(in: collection)
         let settings = context.settings
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"))
         let runs = TrainingRunStore(connection: context.connection)
-        let tasks = try TaskChoice(counts: counts, declared: parent.bundle.heads.tasks, only: onlyTasks).tasks(
-            collection: collection)
         try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
         let run = try await runs.start(
             collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
@@ -105,7 +102,16 @@ struct FineTune: Sendable {
         return .keep(reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
     }
 
-    func modelInForce() async throws -> ModelLoader.Loaded {
+    /// The model in force, what gold there is, and the tasks that it is for.
+    func begin() async throws -> (parent: ModelLoader.Loaded, counts: GoldStore.Counts, tasks: [AnnotationTask]) {
+        let parent = try await modelInForce()
+        let counts = try await GoldStore(connection: context.connection).counts(in: collection)
+        let tasks = try TaskChoice(counts: counts, declared: parent.bundle.heads.tasks, only: onlyTasks).tasks(
+            collection: collection)
+        return (parent, counts, tasks)
+    }
+
+    private func modelInForce() async throws -> ModelLoader.Loaded {
         guard let id = try await context.registry.modelInForce(collection: collection).modelID else {
             throw Fault(
                 .input, "no-model", "collection \(collection) has no model, and there is no default model",
@@ -135,8 +141,7 @@ struct FineTune: Sendable {
         _ result: Learning.Result, name: String, parent: ModelLoader.Loaded, _ patience: Patience
     ) async throws -> EmbeddingSpace {
         let parts = result.outcome.learnedParts
-        guard !parts.isEmpty else { return result.backbone.space }
-        let learned = try result.backbone.replacing(parts)
+        guard !parts.isEmpty, let space = result.outcome.learnedSpace else { return result.backbone.space }
         let layers = LayerStore(connection: context.connection)
         try await patience.keepTrying("storing the layers") {
             // Those that the backbone had learned before and that this run left as they were.
@@ -145,9 +150,9 @@ struct FineTune: Sendable {
                 ? [:] : try await layers.learned(result.backbone.contentHash)?.layers ?? [:]
             for (part, file) in parts { all[part.number] = file }
             try await layers.store(
-                learned.contentHash, name: name, importedHash: learned.importedHash, layers: all)
+                space.backboneHash, name: name, importedHash: result.backbone.importedHash, layers: all)
         }
-        return learned.space
+        return space
     }
 
     private func decide(
