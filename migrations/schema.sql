@@ -4759,7 +4759,7 @@ COMMENT ON COLUMN glossator.training_runs.metrics_after IS 'The new model on the
 -- Name: COLUMN training_runs.code_version; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version.';
+COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version, with the first digits of the program file''s sha256: other builds may compute other bits.';
 
 --
 -- Name: COLUMN training_runs.started_at; Type: COMMENT; Schema: glossator; Owner: -

@@ -22,13 +22,17 @@ package struct BackboneTrainer: Sendable {
         package var precision = FeatureCache.Precision.f32
         /// Bytes.
         package var limit = 0
+        /// Of the program: another one may compute other bits.
+        package var version = ""
 
-        package init(folder: String? = nil, precision: FeatureCache.Precision = .f32, limit: Int = 0) {
-            (self.folder, self.precision, self.limit) = (folder, precision, limit)
+        package init(
+            folder: String? = nil, precision: FeatureCache.Precision = .f32, limit: Int = 0, version: String = ""
+        ) {
+            (self.folder, self.precision, self.limit, self.version) = (folder, precision, limit, version)
         }
 
         package func cache(_ space: String) -> FeatureCache {
-            FeatureCache(folder: folder, space: space, precision: precision, limit: limit)
+            FeatureCache(folder: folder, space: "\(space), \(version)", precision: precision, limit: limit)
         }
     }
 
@@ -131,7 +135,9 @@ package struct BackboneTrainer: Sendable {
         var probe = probe
         // A chain learns on an encoder that stays as it is: after the layers, if there are any that learn.
         if trainsEncoder { probe.entityHead = .linear }
-        return try HeadTrainer(options: probe).train(
+        // What judges the encoder has not been learned from by the heads that it begins with.
+        let minimum = trainsEncoder ? JointJudge.minimumRows : HeadTrainer.minimumValidationRows
+        return try HeadTrainer(options: probe, minimumValidationRows: minimum).train(
             partition, tasks: tasks, kept: Set(tasks.map(\.name).filter { !plan.trainsHead(of: $0) }),
             untrained: options.probesFirst ? [] : Set(tasks.map(\.name)), initial: initial, progress: progress,
             isCancelled: isCancelled)

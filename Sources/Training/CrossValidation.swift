@@ -17,7 +17,7 @@ struct CrossValidation {
     func run(progress: (EpochRecord) -> Void, isCancelled: () -> Bool) throws(Fault) -> TaskRun.Result {
         var folds = try makeFolds()
         var result = TaskRun.Result(parameters: run.initialHead.parameters)
-        var choice = EpochChoice<ValidationScore>(patience: patience)
+        var choice = EpochChoice(patience: patience)
         for epoch in 1...epochs {
             var losses = 0.0
             for index in folds.indices { losses += try folds[index].learner.runEpoch(epoch, isCancelled: isCancelled) }

@@ -15,21 +15,21 @@ struct ValidationScore: Comparable {
     }
 }
 
-/// Follows the epochs of a run and says which was best and when to stop.
-struct EpochChoice<Score: Comparable> {
+/// Follows the epochs of a head and says which was best and when to stop.
+struct EpochChoice {
     private let patience: Int
-    private var best: Score?
+    private var best: ValidationScore?
     /// From 1; 0 is the start.
     private(set) var bestEpoch = 0
 
     /// - Parameter start: the score before the first epoch, where the start is a candidate too.
-    init(patience: Int, start: Score? = nil) {
+    init(patience: Int, start: ValidationScore? = nil) {
         self.patience = patience
         best = start
     }
 
     /// Whether `epoch` is the best so far.
-    mutating func isBest(_ score: Score, epoch: Int) -> Bool {
+    mutating func isBest(_ score: ValidationScore, epoch: Int) -> Bool {
         if let best, !(score > best) { return false }
         best = score
         bestEpoch = epoch

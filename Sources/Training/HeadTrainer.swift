@@ -60,15 +60,21 @@ package struct TaskTraining: Sendable, Hashable, Codable {
 package struct HeadTrainer: Sendable {
     /// Fewer different labelled texts than this are not worth a head.
     package static let minimumTexts = 8
-    /// With fewer rows to validate by, a task chooses by cross-validation.
+    /// With fewer rows to validate by, a task that learns alone chooses by cross-validation.
     package static let minimumValidationRows = 200
 
     package let options: HeadTrainingOptions
+    /// With fewer rows to validate by, a task learns from them too and chooses by cross-validation.
+    let minimumValidationRows: Int
 
     /// - Throws: `training-option` for a value out of range.
     package init(options: HeadTrainingOptions) throws(Fault) {
+        try self.init(options: options, minimumValidationRows: Self.minimumValidationRows)
+    }
+
+    init(options: HeadTrainingOptions, minimumValidationRows: Int) throws(Fault) {
         try options.validate()
-        self.options = options
+        (self.options, self.minimumValidationRows) = (options, minimumValidationRows)
     }
 
     /// Labelled documents by what a run may do with them.
@@ -147,7 +153,9 @@ package struct HeadTrainer: Sendable {
         var after = HeadDraft(initial)
         var trained: [TaskTraining] = []
         for (index, task) in tasks.enumerated() {
-            let run = try TaskRun(task: task, partition: sorted, hidden: hidden, initial: initial, options: options)
+            let run = try TaskRun(
+                task: task, partition: sorted, hidden: hidden, initial: initial, options: options,
+                minimumValidationRows: minimumValidationRows)
             before.keep(orReplace: task, with: run.initialHead)
             guard !kept.contains(task.name), !untrained.contains(task.name) else {
                 if !kept.contains(task.name) { after.replace(run.initialHead) }

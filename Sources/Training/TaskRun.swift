@@ -21,13 +21,13 @@ struct TaskRun {
 
     init(
         task: AnnotationTask, partition: HeadTrainer.Partition, hidden: Int, initial: HeadSet?,
-        options: HeadTrainingOptions
+        options: HeadTrainingOptions, minimumValidationRows: Int
     ) throws(Fault) {
         func labelled(_ rows: [TrainingExample]) -> [TrainingExample] { rows.filter { $0.isLabelled(for: task) } }
         var own = HeadTrainer.Partition(
             training: labelled(partition.training), validation: labelled(partition.validation),
             heldOut: labelled(partition.heldOut))
-        if own.validation.count < HeadTrainer.minimumValidationRows {
+        if own.validation.count < minimumValidationRows {
             own.training = (own.training + own.validation).sorted(by: TrainingExample.precedes)
             own.validation = []
         }

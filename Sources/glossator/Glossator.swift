@@ -1,6 +1,7 @@
 import Annotations
 import ArgumentParser
 import Foundation
+import Model
 
 /// The program: its subcommands, and how it ends. docs/architecture.md shows the rooms below this one.
 @main
@@ -69,4 +70,11 @@ extension ExitCode {
 
 enum Version {
     static let text = "0.1.0"
+
+    /// With twelve digits of the program file's sha256, as semantic versioning writes a build: what decides the bits of a
+    /// training run, releases or not.
+    static let withBuild: String = {
+        let hash = try? ContentHash.ofFile("/proc/self/exe")
+        return "\(text)+\(hash.map { String($0.prefix(12)) } ?? "unknown")"
+    }()
 }

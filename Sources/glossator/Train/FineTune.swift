@@ -44,7 +44,7 @@ struct FineTune: Sendable {
         try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
         let run = try await runs.start(
             collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
-            counts: JSONText.of(counts), codeVersion: Version.text)
+            counts: JSONText.of(counts), codeVersion: Version.withBuild)
         let heartbeat = TrainingHeartbeat()
         let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
             await heartbeat.keep(run, database: database)

@@ -43,7 +43,7 @@ struct Learning: Sendable {
         let folder = settings.trainingDirectory
         ResumeFile.removeOld(in: folder)
         let progress = LearningProgress(tasks: tasks.count)
-        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.text + Backbone.kernelFamily) {
+        let resuming = BackboneTrainer.Resuming(folder: folder, salt: Version.withBuild + Backbone.kernelFamily) {
             steps, damaged in
             for file in damaged { Terminal.note("the resume file \(file) is damaged and is not used") }
             if steps > 0 {

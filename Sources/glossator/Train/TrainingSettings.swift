@@ -26,7 +26,8 @@ extension Settings {
         let limit = integer("train.cache-mib") << 20
         return .init(
             folder: limit > 0 ? trainingDirectory : nil,
-            precision: FeatureCache.Precision(rawValue: text("train.cache-precision")) ?? .f32, limit: limit)
+            precision: FeatureCache.Precision(rawValue: text("train.cache-precision")) ?? .f32, limit: limit,
+            version: Version.withBuild)
     }
 
     /// - Throws: `setting-invalid`.
