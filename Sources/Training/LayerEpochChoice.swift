@@ -16,11 +16,17 @@ package struct JointScore: Sendable, Comparable {
     package static func < (a: JointScore, b: JointScore) -> Bool {
         a.metric != b.metric ? a.metric < b.metric : a.loss > b.loss
     }
+
+    /// A higher metric, or one that the rows cannot tell from it at a lower loss.
+    fileprivate func isBetter(than other: JointScore) -> Bool {
+        metric > other.metric || (metric >= other.metric - other.standardError && loss < other.loss)
+    }
 }
 
 /// Follows the epochs of encoder and heads and says which to keep and when to stop.
 ///
-/// The latest epoch that is better than the start and within one standard error of the best one: a few hundred rows cannot
+/// The latest epoch that is better than the start (by its metric, or by its loss where the rows cannot tell the metrics
+/// apart) and within one standard error of the best one: a few hundred rows cannot
 /// tell epochs apart that lie closer together, and rates that decay over the whole run make the later one the likelier
 /// (the one-standard-error rule of Breiman et al. 1984 turned around; Mosbach et al. 2021 on the last epoch).
 package struct LayerEpochChoice: Sendable {
@@ -39,7 +45,7 @@ package struct LayerEpochChoice: Sendable {
     package mutating func keeps(_ score: JointScore, epoch: Int) -> Bool {
         let best = max(self.best ?? score, score)
         self.best = best
-        guard score.metric >= best.metric - best.standardError, start.map({ score > $0 }) ?? true else { return false }
+        guard score.metric >= best.metric - best.standardError, start.map(score.isBetter) ?? true else { return false }
         keptEpoch = epoch
         return true
     }
