@@ -55,7 +55,9 @@ struct TrainingPrecisionTests {
         #expect(states > 0 && states < Tolerance.roundedProducts, "states \(states)")
         for (name, gradient) in exact.gradients where !name.hasSuffix("self.key.bias") {
             let distance = distance(rounded.gradients[name] ?? [], gradient)
-            #expect(distance > 0 && distance < Tolerance.roundedProducts, "\(name): \(distance)")
+            // Behind the last shift there is no product.
+            let isRounded = name != "encoder.layer.1.output.LayerNorm.bias"
+            #expect((distance > 0) == isRounded && distance < Tolerance.roundedProducts, "\(name): \(distance)")
         }
     }
 
