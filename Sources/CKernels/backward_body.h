@@ -146,3 +146,14 @@ static void scatter_add_rows(const float *x, const int32_t *places, size_t rows,
         for (size_t c = 0; c < columns; c++) to[c] += x[r * stride + c];
     }
 }
+
+// In squares: a cache line that is written comes with all its sixteen numbers, and sixteen lines that are read stay.
+static void transpose(const float *x, size_t rows, size_t columns, size_t stride, float *out) {
+    enum { SIDE = 16 };
+    for (size_t r = 0; r < rows; r += SIDE)
+        for (size_t c = 0; c < columns; c += SIDE) {
+            size_t right = columns - c < SIDE ? columns - c : SIDE, down = rows - r < SIDE ? rows - r : SIDE;
+            for (size_t i = 0; i < right; i++)
+                for (size_t j = 0; j < down; j++) out[(c + i) * rows + r + j] = x[(r + j) * stride + c + i];
+        }
+}

@@ -122,6 +122,9 @@ void kernel_scatter_add_rows(const float *x, const int32_t *places, size_t rows,
                              float *table) {
     active->scatter_add_rows(x, places, rows, columns, stride, table);
 }
+void kernel_transpose(const float *x, size_t rows, size_t columns, size_t stride, float *out) {
+    active->transpose(x, rows, columns, stride, out);
+}
 size_t kernel_packed_size(enum product_format format, size_t inputs, size_t outputs) {
     return active->packed_size(format, inputs, outputs);
 }

@@ -37,6 +37,7 @@ const struct kernel_table KERNEL_TABLE = {
     .dropout = dropout,
     .add_column_sums = add_column_sums,
     .scatter_add_rows = scatter_add_rows,
+    .transpose = transpose,
     .packed_size = packed_size,
     .pack = pack,
     .product_scratch = product_scratch,

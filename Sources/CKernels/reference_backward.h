@@ -85,3 +85,8 @@ static void scatter_add_rows(const float *x, const int32_t *places, size_t rows,
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < columns; c++) table[(size_t)places[r] * stride + c] += x[r * stride + c];
 }
+
+static void transpose(const float *x, size_t rows, size_t columns, size_t stride, float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) out[c * rows + r] = x[r * stride + c];
+}

@@ -104,16 +104,18 @@ package struct EncoderParameters: Sendable {
 struct LinearView: Sendable {
     let weights: FloatView
     let bias: FloatView
+    /// Where products are taken in bfloat16.
+    var packed: PackedWeights?
 }
 
 /// The views of one layer, of its values or its gradients.
 struct LayerView: Sendable {
     /// `[3 * hidden, hidden]`.
-    let queryKeyValue: LinearView
-    let attentionOutput: LinearView
+    private(set) var queryKeyValue: LinearView
+    private(set) var attentionOutput: LinearView
     let attentionNorm: LayerNormView
-    let intermediate: LinearView
-    let output: LinearView
+    private(set) var intermediate: LinearView
+    private(set) var output: LinearView
     let outputNorm: LayerNormView
 
     init(_ parameters: EncoderParameters, in buffer: FloatBuffer, layer: Int) {
@@ -135,6 +137,19 @@ struct LayerView: Sendable {
         intermediate = linear("intermediate.dense")
         output = linear("output.dense")
         outputNorm = LayerNormView(parameters, in: buffer, name: "\(name).output.LayerNorm")
+    }
+
+    var linears: [LinearView] { [queryKeyValue, attentionOutput, intermediate, output] }
+
+    /// The same with room for its weights in bfloat16.
+    ///
+    /// - Parameter end: of what is taken in `buffer`; moves on.
+    func packing(into buffer: FloatBuffer, at end: inout Int) -> LayerView {
+        var layer = self
+        for linear in [\LayerView.queryKeyValue, \.attentionOutput, \.intermediate, \.output] {
+            layer[keyPath: linear].packed = PackedWeights(of: self[keyPath: linear].weights, in: buffer, at: &end)
+        }
+        return layer
     }
 }
 

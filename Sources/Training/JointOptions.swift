@@ -15,6 +15,7 @@ package struct JointOptions: Sendable, Hashable, Codable {
     /// Text of the `FreezePlan`.
     package var freeze = "none"
     package var rates = LayerRates()
+    package var precision = TrainingPrecision.fp32
     package var epochs = 3
     /// Windows (documents, or parts of long ones) whose gradient makes a step.
     package var batchSize = 32

@@ -53,7 +53,7 @@ package final class JointTrainer {
             FrozenStates(backbone, below: $0, cache: cache, workers: workers)
         }
         (self.examples, self.options, self.parameters, self.plan) = (examples, options, parameters, plan)
-        encoder = TrainableEncoder(parameters, workers: workers)
+        encoder = TrainableEncoder(parameters, precision: options.precision, workers: workers)
         optimizer = EncoderOptimizer(AdamW(weightDecay: options.weightDecay), for: parameters, workers: workers)
         pooling = TextPooling(backbone.space.pooling, normalization: backbone.space.normalization)
         deck = SampleDeck(examples, tasks: heads.map(\.task), sampling: options.sampling, seed: options.seed)
@@ -73,7 +73,8 @@ package final class JointTrainer {
     ) -> Int {
         let layers = configuration.layers
         let remembered = layers - max(plan.trainable(epoch: options.epochs, layers: layers).lowest ?? layers, 0)
-        let bytes = TrainingMemory.bytesPerToken(configuration, remembered: remembered)
+        let bytes = TrainingMemory.bytesPerToken(
+            configuration, remembered: remembered, precision: options.precision)
         return max(1, (options.memory ?? 512 << 20) / bytes)
     }
 

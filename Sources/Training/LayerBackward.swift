@@ -7,13 +7,13 @@ struct LayerBackward: Sendable {
     let gradients: LayerGradients
     /// Where the parameters' gradients go; nil when the layer is frozen and only hands gradients on.
     let parameters: LayerView?
-    /// Whether they are added to what is there.
-    let accumulates: Bool
+    /// Room for the products' inputs in bfloat16; nil in fp32.
+    let packed: PackedInputs?
 
     private var hidden: Int { gradients.hidden.columns }
 
     /// From the output back to the context, for the rows of one tile.
-    func beginTile(_ tile: Int, _ rows: Range<Int>) {
+    func beginTile(_ tile: Int, _ rows: Range<Int>, scratch: RoundingScratch) {
         let (weights, activations) = (pass.weights, pass.activations)
         let norms = gradients.norms.rows(tile..<tile + 1)
         norms.clear()
@@ -24,16 +24,17 @@ struct LayerBackward: Sendable {
         let output = gradients.output.rows(rows)
         copy(gradient, to: output, pass.dropout.output, rows)
         let inner = gradients.inner.rows(rows)
-        multiply(output, weights.output.weights, into: inner)
+        weights.output.runBackward(output, into: inner, scratch: scratch)
         geluBackward(activations.inner.rows(rows), gradient: inner)
-        multiply(inner, weights.intermediate.weights, into: gradient, beta: 1)
+        weights.intermediate.runBackward(inner, into: gradient, adds: true, scratch: scratch)
 
         weights.attentionNorm.runBackward(
             x: activations.attentionSum.rows(rows), gradient: gradient, gammaGradient: norm(2, of: norms),
             betaGradient: norm(3, of: norms))
         let attentionOutput = gradients.attentionOutput.rows(rows)
         copy(gradient, to: attentionOutput, pass.dropout.attentionOutput, rows)
-        multiply(attentionOutput, weights.attentionOutput.weights, into: gradients.context.rows(rows))
+        weights.attentionOutput.runBackward(
+            attentionOutput, into: gradients.context.rows(rows), scratch: scratch)
     }
 
     /// Through one head of one text.
@@ -44,10 +45,21 @@ struct LayerBackward: Sendable {
     }
 
     /// From queries, keys and values back to the input, for the rows of one tile.
-    func endTile(_ rows: Range<Int>) {
-        multiply(
-            gradients.queryKeyValue.rows(rows), pass.weights.queryKeyValue.weights, into: gradients.hidden.rows(rows),
-            beta: 1)
+    func endTile(_ rows: Range<Int>, scratch: RoundingScratch) {
+        pass.weights.queryKeyValue.runBackward(
+            gradients.queryKeyValue.rows(rows), into: gradients.hidden.rows(rows), adds: true, scratch: scratch)
+    }
+
+    /// What the parameters' gradients need packed, after all tiles have begun: some tokens of a product's inputs each.
+    func packTasks() -> [(input: FloatView, packed: PackedView)] {
+        guard parameters != nil, let packed else { return [] }
+        let activations = pass.activations
+        return [
+            (activations.inner, packed.output), (activations.attended, packed.intermediate),
+            (activations.input, packed.queryKeyValue), (activations.context, packed.attentionOutput),
+        ].flatMap { input, blocks in
+            zip(PackedInputs.blocks(of: input.rows), blocks).map { (input.rows($0), $1) }
+        }
     }
 
     /// The parameters' gradients in pieces that do not depend on the number of threads: some outputs of one product
@@ -57,18 +69,18 @@ struct LayerBackward: Sendable {
         let activations = pass.activations
         var tasks: [ParameterTask] = []
         // The largest pieces first, so that no thread waits long for the last one.
-        for (linear, gradient, input) in [
-            (parameters.output, gradients.output, activations.inner),
-            (parameters.intermediate, gradients.inner, activations.attended),
-            (parameters.queryKeyValue, gradients.queryKeyValue, activations.input),
-            (parameters.attentionOutput, gradients.attentionOutput, activations.context),
+        for (linear, gradient, input, blocks) in [
+            (parameters.output, gradients.output, activations.inner, packed?.output),
+            (parameters.intermediate, gradients.inner, activations.attended, packed?.intermediate),
+            (parameters.queryKeyValue, gradients.queryKeyValue, activations.input, packed?.queryKeyValue),
+            (parameters.attentionOutput, gradients.attentionOutput, activations.context, packed?.attentionOutput),
         ] {
             for first in stride(from: 0, to: gradient.columns, by: ParameterTask.outputs) {
                 let outputs = first..<min(first + ParameterTask.outputs, gradient.columns)
                 tasks.append(
                     .linear(
-                        gradient: gradient.columns(outputs), input: input, weights: linear.weights.rows(outputs),
-                        bias: linear.bias.columns(outputs)))
+                        gradient: gradient.columns(outputs), input: input, packed: blocks,
+                        weights: linear.weights.rows(outputs), bias: linear.bias.columns(outputs)))
             }
         }
         let norms = [
@@ -97,15 +109,20 @@ enum ParameterTask: Sendable {
     /// Outputs of a linear layer that are one task.
     static let outputs = 128
 
-    /// `weights = gradient' input`, `bias` = the column sums of `gradient`.
-    case linear(gradient: FloatView, input: FloatView, weights: FloatView, bias: FloatView)
+    /// `weights = gradient' input`, of `packed` inputs if there are any; `bias` = the column sums of `gradient`.
+    case linear(gradient: FloatView, input: FloatView, packed: [PackedView]?, weights: FloatView, bias: FloatView)
     /// Column sums.
     case sums(of: FloatView, into: FloatView)
 
-    func run(accumulates: Bool) {
+    /// - Parameter accumulates: whether they are added to what is there.
+    func run(accumulates: Bool, scratch: RoundingScratch) {
         switch self {
-        case .linear(let gradient, let input, let weights, let bias):
-            multiply(gradient, input, transposeA: .yes, into: weights, beta: accumulates ? 1 : 0)
+        case .linear(let gradient, let input, let packed, let weights, let bias):
+            if let packed {
+                multiplyTransposed(gradient, packed, into: weights, adds: accumulates, scratch: scratch)
+            } else {
+                multiply(gradient, input, transposeA: .yes, into: weights, beta: accumulates ? 1 : 0)
+            }
             if !accumulates { bias.clear() }
             addColumnSums(gradient, into: bias)
         case .sums(let parts, let target):

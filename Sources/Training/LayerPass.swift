@@ -13,10 +13,9 @@ struct LayerPass: Sendable {
     let heads: Int
 
     /// Queries, keys and values of some rows.
-    func project(_ rows: Range<Int>) {
+    func project(_ rows: Range<Int>, scratch: WorkerScratch) {
         let target = activations.queryKeyValue.rows(rows)
-        multiply(
-            activations.input.rows(rows), weights.queryKeyValue.weights, transposeB: .yes, into: target)
+        weights.queryKeyValue.run(activations.input.rows(rows), into: target, scratch: scratch.rounding)
         addBias(target, weights.queryKeyValue.bias)
     }
 
@@ -31,21 +30,21 @@ struct LayerPass: Sendable {
 
     /// Everything behind the attention, for some rows.
     ///
-    /// - Parameter scratch: at least `[rows, intermediate]`.
-    func finish(_ rows: Range<Int>, scratch: FloatView) {
+    /// - Parameter scratch: with room for `[rows, intermediate]`.
+    func finish(_ rows: Range<Int>, scratch: WorkerScratch) {
         let sum = activations.attentionSum.rows(rows)
-        multiply(
-            activations.context.rows(rows), weights.attentionOutput.weights, transposeB: .yes, into: sum)
+        weights.attentionOutput.run(activations.context.rows(rows), into: sum, scratch: scratch.rounding)
         add(activations.input.rows(rows), to: sum, bias: weights.attentionOutput.bias, dropout.attentionOutput, rows)
         let attended = activations.attended.rows(rows)
         weights.attentionNorm.run(sum, into: attended)
 
-        let (inner, activated) = (activations.inner.rows(rows), scratch.rows(0..<rows.count))
-        multiply(attended, weights.intermediate.weights, transposeB: .yes, into: inner)
+        let inner = activations.inner.rows(rows)
+        let activated = scratch.floats.view(rows: rows.count, columns: inner.columns)
+        weights.intermediate.run(attended, into: inner, scratch: scratch.rounding)
         addBiasGelu(inner, weights.intermediate.bias, into: activated)
 
         let outputSum = activations.outputSum.rows(rows)
-        multiply(activated, weights.output.weights, transposeB: .yes, into: outputSum)
+        weights.output.run(activated, into: outputSum, scratch: scratch.rounding)
         add(attended, to: outputSum, bias: weights.output.bias, dropout.output, rows)
         weights.outputNorm.run(outputSum, into: activations.output.rows(rows))
     }
@@ -58,6 +57,15 @@ struct LayerPass: Sendable {
         if let mask { Tensors.dropout(sum, mask.advanced(by: rows.lowerBound * sum.columns)) }
         scaledAdd(sum, residual)
     }
+}
+
+/// One thread's memory.
+struct WorkerScratch: Sendable {
+    let floats = FloatBuffer(count: 0)
+    /// For products in bfloat16; `none` without any.
+    let rounding: RoundingScratch
+
+    var wholeRow: FloatView { floats.view(rows: 1, columns: floats.count) }
 }
 
 /// One head of one text of a batch.

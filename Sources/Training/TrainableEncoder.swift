@@ -11,11 +11,12 @@ package import Tensors
 package final class TrainableEncoder {
     package let parameters: EncoderParameters
     package let workers: Workers
+    package let precision: TrainingPrecision
     private let layers: [LayerView]
     private let gradientViews: [LayerView]
     private let embeddings: TrainableEmbeddings
     private let arena = FloatBuffer(count: 0)
-    private let scratch: [FloatBuffer]
+    private let scratch: [WorkerScratch]
     private var pass: Pass?
 
     /// What backward needs to know of the last forward pass.
@@ -28,14 +29,32 @@ package final class TrainableEncoder {
         let places: [AttentionPlace]
     }
 
-    package init(_ parameters: EncoderParameters, workers: Workers) {
-        self.parameters = parameters
-        self.workers = workers
+    package init(_ parameters: EncoderParameters, precision: TrainingPrecision = .fp32, workers: Workers) {
+        (self.parameters, self.precision, self.workers) = (parameters, precision, workers)
         let indices = 0..<parameters.configuration.layers
-        layers = indices.map { LayerView(parameters, in: parameters.values, layer: $0) }
+        let layers = indices.map { LayerView(parameters, in: parameters.values, layer: $0) }
+        self.layers = precision == .bf16 ? Self.packing(layers) : layers
         gradientViews = indices.map { LayerView(parameters, in: parameters.gradients, layer: $0) }
         embeddings = TrainableEmbeddings(parameters)
-        scratch = (0..<workers.count).map { _ in FloatBuffer(count: 0) }
+        scratch = (0..<workers.count).map { _ in
+            WorkerScratch(rounding: precision == .bf16 ? Self.rounding(parameters.configuration) : .none)
+        }
+    }
+
+    /// Memory that nobody touches costs nothing: layers that are never packed.
+    private static func packing(_ layers: [LayerView]) -> [LayerView] {
+        let count = layers.flatMap(\.linears).reduce(0) { $0 + PackedWeights.floatCount(of: $1.weights) }
+        let buffer = FloatBuffer(count: count)
+        var end = 0
+        return layers.map { $0.packing(into: buffer, at: &end) }
+    }
+
+    private static func rounding(_ configuration: EncoderConfiguration) -> RoundingScratch {
+        let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+        let rows = max(TrainingMemory.tileRows, ParameterTask.outputs)
+        return RoundingScratch(
+            rows: rows, widest: max(3 * hidden, inner, PackedInputs.blockTokens),
+            transposed: max(hidden, PackedInputs.blockTokens) * max(3 * hidden, inner, rows))
     }
 
     private var configuration: EncoderConfiguration { parameters.configuration }
@@ -56,7 +75,7 @@ package final class TrainableEncoder {
         let memory = TrainingMemory(
             buffer: arena, tokens: batch.tokenCount, hidden: configuration.hiddenSize,
             intermediate: configuration.intermediateSize, layers: configuration.layers,
-            remembered: lowest..<configuration.layers)
+            remembered: lowest..<configuration.layers, precision: precision)
         let passes = layers.indices.map { layer in
             LayerPass(
                 weights: layers[layer], activations: memory.layers[layer],
@@ -68,6 +87,7 @@ package final class TrainableEncoder {
             places: places(of: batch))
         self.pass = pass
         reserveScratch(for: batch)
+        pack(from: boundary == nil ? 0 : start ?? lowest, backTo: trainable.lowest)
         if let boundary {
             precondition(trainable.lowest != -1, "trainable embeddings have no states below them")
             let start = start ?? lowest
@@ -119,17 +139,17 @@ package final class TrainableEncoder {
         guard first < pass.layers.count else { return }
         let (memory, passes, places, scratch) = (pass.memory, pass.layers, pass.places, self.scratch)
         let tiles = TrainingMemory.tiles(of: memory.tokens)
-        let inner = configuration.intermediateSize
-        workers.run(tiles) { tile, _ in passes[first].project(memory.tile(tile)) }
+        workers.run(tiles) { tile, worker in
+            passes[first].project(memory.tile(tile), scratch: scratch[worker])
+        }
         for layer in first..<passes.count {
             workers.run(places.count) { place, worker in
                 passes[layer].attend(places[place], scratch: scratch[worker].wholeRow)
             }
             workers.run(tiles) { tile, worker in
                 let rows = memory.tile(tile)
-                passes[layer].finish(
-                    rows, scratch: scratch[worker].view(rows: TrainingMemory.tileRows, columns: inner))
-                if layer + 1 < passes.count { passes[layer + 1].project(rows) }
+                passes[layer].finish(rows, scratch: scratch[worker])
+                if layer + 1 < passes.count { passes[layer + 1].project(rows, scratch: scratch[worker]) }
             }
         }
     }
@@ -140,32 +160,58 @@ package final class TrainableEncoder {
         let (memory, places, scratch) = (pass.memory, pass.places, self.scratch)
         let step = LayerBackward(
             pass: pass.layers[layer], gradients: memory.gradients,
-            parameters: pass.trainable.contains(layer) ? gradientViews[layer] : nil, accumulates: accumulates)
+            parameters: pass.trainable.contains(layer) ? gradientViews[layer] : nil, packed: memory.packed)
         let tiles = TrainingMemory.tiles(of: memory.tokens)
-        workers.run(tiles) { tile, _ in step.beginTile(tile, memory.tile(tile)) }
-        workers.run(places.count) { place, worker in
-            step.attend(places[place], scratch: scratch[worker].wholeRow)
+        workers.run(tiles) { tile, worker in
+            step.beginTile(tile, memory.tile(tile), scratch: scratch[worker].rounding)
+        }
+        let packs = step.packTasks()
+        workers.run(packs.count + places.count) { index, worker in
+            if index < packs.count {
+                packs[index].packed.packTransposed(packs[index].input, scratch: scratch[worker].rounding)
+            } else {
+                step.attend(places[index - packs.count], scratch: scratch[worker].wholeRow)
+            }
         }
         // What is left needs nothing of each other: the input's gradient, when somebody below asks for it, and the
         // parameters'.
         let ends = layer > lowest ? tiles : 0
         let tasks = step.parameterTasks()
-        workers.run(ends + tasks.count) { index, _ in
+        workers.run(ends + tasks.count) { index, worker in
+            let scratch = scratch[worker].rounding
             if index < ends {
-                step.endTile(memory.tile(index))
+                step.endTile(memory.tile(index), scratch: scratch)
             } else {
-                tasks[index - ends].run(accumulates: accumulates)
+                tasks[index - ends].run(accumulates: accumulates, scratch: scratch)
             }
         }
     }
 
     // MARK: - Memory
 
+    /// The weights that a pass and its way back multiply with, anew: they may have moved since the last one.
+    private func pack(from first: Int, backTo lowest: Int?) {
+        guard precision == .bf16 else { return }
+        var tasks: [(linear: LinearView, isForward: Bool)] = []
+        for (index, layer) in layers.enumerated() {
+            if index >= first { tasks += layer.linears.map { ($0, true) } }
+            if let lowest, index >= lowest { tasks += layer.linears.map { ($0, false) } }
+        }
+        workers.run(tasks.count) { [tasks, scratch] index, worker in
+            let (linear, isForward) = tasks[index]
+            if isForward {
+                linear.packed?.forward.pack(linear.weights)
+            } else {
+                linear.packed?.backward.packTransposed(linear.weights, scratch: scratch[worker].rounding)
+            }
+        }
+    }
+
     private func reserveScratch(for batch: RaggedBatch) {
         let longest = (0..<batch.textCount).map { batch.range(of: $0).count }.max() ?? 0
         let floats = max(
             AttentionHead.scratchCount(length: longest), TrainingMemory.tileRows * configuration.intermediateSize)
-        for buffer in scratch { buffer.reserve(floats) }
+        for worker in scratch { worker.floats.reserve(floats) }
     }
 
     private func places(of batch: RaggedBatch) -> [AttentionPlace] {
@@ -181,8 +227,4 @@ package final class TrainableEncoder {
         }
         return places
     }
-}
-
-extension FloatBuffer {
-    fileprivate var wholeRow: FloatView { view(rows: 1, columns: count) }
 }

@@ -45,10 +45,13 @@ package struct TrainingMemory: Sendable {
     /// The hidden states below each layer, and the last ones. Those of layers that are not remembered share two places.
     let states: [FloatView]
     let gradients: LayerGradients
+    /// Nil in fp32.
+    let packed: PackedInputs?
 
     /// - Parameter remembered: the layers whose activations are kept; all below share one set.
     init(
-        buffer: FloatBuffer, tokens: Int, hidden: Int, intermediate: Int, layers count: Int, remembered: Range<Int>
+        buffer: FloatBuffer, tokens: Int, hidden: Int, intermediate: Int, layers count: Int, remembered: Range<Int>,
+        precision: TrainingPrecision = .fp32
     ) {
         self.tokens = tokens
         let tiles = Self.tiles(of: tokens)
@@ -56,7 +59,9 @@ package struct TrainingMemory: Sendable {
         let hiddenSets = remembered.count + 1 + 2
         buffer.reserve(
             tokens * (sets * (7 * hidden + intermediate) + (hiddenSets + 1) * hidden + 7 * hidden + intermediate)
-                + tiles * 4 * hidden)
+                + tiles * 4 * hidden
+                + (precision == .bf16
+                    ? PackedInputs.floatCount(tokens: tokens, hidden: hidden, intermediate: intermediate) : 0))
         var end = 0
         func take(_ rows: Int, _ columns: Int) -> FloatView {
             defer { end += rows * columns }
@@ -89,12 +94,19 @@ package struct TrainingMemory: Sendable {
             hidden: take(tokens, hidden), output: take(tokens, hidden), inner: take(tokens, intermediate),
             attentionOutput: take(tokens, hidden), queryKeyValue: take(tokens, 3 * hidden),
             context: take(tokens, hidden), norms: take(tiles, 4 * hidden))
+        packed =
+            precision == .bf16
+            ? PackedInputs(tokens: tokens, hidden: hidden, intermediate: intermediate, in: buffer, at: &end) : nil
     }
 
     /// What `init` takes for a token, about; `remembered` layers of the encoder.
-    package static func bytesPerToken(_ configuration: EncoderConfiguration, remembered: Int) -> Int {
+    package static func bytesPerToken(
+        _ configuration: EncoderConfiguration, remembered: Int, precision: TrainingPrecision = .fp32
+    ) -> Int {
         let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
-        return MemoryLayout<Float>.stride
+        // Whatever the kernels' padding: how a batch is parted must not depend on the processor.
+        let packed = precision == .bf16 ? MemoryLayout<UInt16>.stride * (3 * hidden + inner) : 0
+        return packed + MemoryLayout<Float>.stride
             * ((remembered + 1) * (7 * hidden + inner) + (remembered + 4) * hidden + 7 * hidden + inner)
     }
 

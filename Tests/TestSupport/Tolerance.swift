@@ -46,6 +46,9 @@ package enum Tolerance {
     package static let replayRelativeNorm = 1e-5
     /// Its gradients: `hidden` plus this, relative; as its README states.
     package static let gradientRelative: Float = 1e-4
+    /// States and gradients of an encoder of two layers whose products are taken in bfloat16, against fp32: the norm of
+    /// their difference as a share of their own. An operand is rounded by up to 2^-9 of itself, ten products deep.
+    package static let roundedProducts = 0.02
     /// How far the reference's own seeds lie apart on SST-2 dev (872 rows: one standard error is 0.014).
     package static let seedSpreadOfAccuracy = 0.008
     /// The same for entity F1 on BTC test.

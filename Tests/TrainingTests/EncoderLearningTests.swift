@@ -10,7 +10,8 @@ import Training
 ///
 ///     GLOSSATOR_LEARNING="btc 2 5e-5 1,2,3" swift test -c release --filter EncoderLearningTests
 ///
-/// sets, epochs, learning rate of the heads, seeds. docs/training.md has the figures.
+/// sets, epochs, learning rate of the heads, seeds, and fp32 or bf16 if one likes. docs/training.md and
+/// docs/fine-tuning.md have the figures.
 @Suite(
     "A fine-tuned encoder learns as well as the reference's",
     .enabled(if: Reference.hasEncoder && ProcessInfo.processInfo.environment["GLOSSATOR_LEARNING"] != nil), .serialized)
@@ -49,6 +50,7 @@ struct EncoderLearningTests {
         // All of its epochs as one: its entity batches do not know where an epoch of the other set ends.
         options.epochs = 1
         options.rates.heads = Double(words[2])
+        if words.count > 4 { options.precision = try #require(TrainingPrecision(rawValue: String(words[4]))) }
         let tasks = [sentiment, entities.task]
         let windows = try sentences.windows(backbone, tasks) + entities.training.windows(backbone, tasks)
         for seed in words[3].split(separator: ",").compactMap({ UInt64($0) }) {

@@ -154,6 +154,9 @@ void kernel_add_column_sums(const float *x, size_t rows, size_t columns, size_t 
 void kernel_scatter_add_rows(const float *x, const int32_t *places, size_t rows, size_t columns, size_t stride,
                              float *table);
 
+// out[c][r] = x[r * stride + c], out dense: what a product over rows reads.
+void kernel_transpose(const float *x, size_t rows, size_t columns, size_t stride, float *out);
+
 // ---- variants ----
 
 // One implementation of everything above.
@@ -194,6 +197,7 @@ struct kernel_table {
     typeof(&kernel_dropout) dropout;
     typeof(&kernel_add_column_sums) add_column_sums;
     typeof(&kernel_scatter_add_rows) scatter_add_rows;
+    typeof(&kernel_transpose) transpose;
     typeof(&kernel_packed_size) packed_size;
     typeof(&kernel_pack) pack;
     typeof(&kernel_product_scratch) product_scratch;

@@ -20,6 +20,9 @@ struct BenchTrainingCommand: AsyncParsableCommand {
     @Option(name: .long, help: "What stays as it is: none, gradual, layers:SPEC.")
     var freeze: String = "none"
 
+    @Option(name: .long, help: "Numbers that layers multiply: fp32, bf16.")
+    var precision: TrainingPrecision = .fp32
+
     @Option(name: .long, help: "Windows a step.")
     var batch: Int = 16
 
@@ -51,9 +54,11 @@ struct BenchTrainingCommand: AsyncParsableCommand {
         ] {
             try BenchOptions.check(value, option, range)
         }
+        try precision.check(multipliesBFloat16: Backbone.gainsFromBFloat16)
         let backbone = try Backbone.load(directory: model)
         var options = JointOptions()
         (options.freeze, options.batchSize, options.epochs) = (freeze, batch, 10_000)
+        options.precision = precision
         var lengths = [Int](repeating: tokens, count: 8 * batch)
         if let texts {
             lengths = try BenchTexts.load(texts, limit: limit).map { backbone.tokenizer.tokenize($0).count }
@@ -80,7 +85,8 @@ struct BenchTrainingCommand: AsyncParsableCommand {
         let seconds = rounds.map { $0.reading.seconds / Double($0.steps) }
         return BenchReport(
             facts: [
-                ("freeze", .string(freeze)), ("threads", .integer(threads)), ("windows_a_step", .integer(batch)),
+                ("freeze", .string(freeze)), ("precision", .string(precision.rawValue)),
+                ("threads", .integer(threads)), ("windows_a_step", .integer(batch)),
                 ("tokens_a_step", .measured(bench.tokensPerStep)), ("parameters", .integer(bench.parameters)),
                 ("peak_memory_mib", .measured(memory)),
             ],
@@ -98,3 +104,5 @@ struct BenchTrainingCommand: AsyncParsableCommand {
             ])
     }
 }
+
+extension TrainingPrecision: ExpressibleByArgument {}

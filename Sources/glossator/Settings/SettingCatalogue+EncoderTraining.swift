@@ -48,6 +48,9 @@ extension SettingCatalogue {
             key: "train.label-smoothing", kind: .number(0...0.9), defaultValue: "0",
             summary: "Share of the target that is spread over all labels."),
         .init(
+            key: "train.precision", kind: .choice(TrainingPrecision.allCases.map(\.rawValue)), defaultValue: "fp32",
+            summary: "Numbers that learning layers multiply: bf16 takes a processor with AVX-512 BF16 and VNNI."),
+        .init(
             key: "train.memory-mib", kind: .integer(16...16_777_216), defaultValue: "512",
             summary: "For what a step remembers of a batch; larger batches are learned from in parts."),
         .init(

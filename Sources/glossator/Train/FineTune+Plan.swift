@@ -30,6 +30,9 @@ extension FineTune {
                 + "(\((options.memory ?? 0) >> 20) MiB for activations); larger batches are learned from in parts")
         let bytes = 4 * 4 * configuration.tensors.reduce(0) { $0 + $1.count }
         lines.append("weights, gradients and moments take up to \(bytes >> 20) MiB")
+        if options.precision == .bf16 {
+            lines.append("layers multiply in bf16; copies of their weights for it take up to \(bytes >> 22) MiB")
+        }
         return lines.joined(separator: "\n")
     }
 }
@@ -43,7 +46,11 @@ extension JointOptions {
                 .configuration, "setting-invalid", "train.loss-weights names \"\(name)\", which is no task of this run",
                 hint: "tasks: \(tasks.map(\.name).joined(separator: ", "))")
         }
-        let learning = try plan.trainable(epoch: epochs, layers: configuration.layers)
+        let plan = try self.plan
+        if plan.trainsEncoder(epochs: epochs, layers: configuration.layers) {
+            try precision.check(multipliesBFloat16: Backbone.gainsFromBFloat16)
+        }
+        let learning = plan.trainable(epoch: epochs, layers: configuration.layers)
         for layer in learning.layers.sorted() {
             let bytes = 4 * configuration.count(ofLayer: layer)
             guard bytes > LayerStore.maximumBytes else { continue }

@@ -39,6 +39,7 @@ extension Settings {
             options.rates = LayerRates(
                 base: number("train.layer-learning-rate"), decay: number("train.layer-decay"),
                 heads: headRate > 0 ? headRate : nil)
+            options.precision = .init(rawValue: text("train.precision")) ?? .fp32
             options.epochs = integer("train.layer-epochs")
             options.batchSize = integer("train.layer-batch-size")
             options.patience = integer("train.layer-patience")
