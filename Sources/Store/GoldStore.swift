@@ -50,6 +50,7 @@ package struct GoldStore: Sendable {
     ///
     /// - Throws: `gold-entity-outside`, `gold-entity-overlap`, `gold-entity-span`, `gold-entity-empty`,
     ///   `gold-label-empty`, `row-missing` (no such document); the message names the document and the span.
+    ///   `gold-undeclared` where the collection takes declared tasks, labels and types only; the hint names them.
     @discardableResult
     package func insert(
         labels: [Label] = [], entities: [Marking] = [], complete: [Complete] = [], annotator: String? = nil,
@@ -88,9 +89,11 @@ package struct GoldStore: Sendable {
         }
     }
 
-    /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts: the
-    /// newest label of each task, the spans of the annotator who spoke last. Empty at the end; the next page begins
-    /// after the last document's id. Short reads, so that training holds no snapshot.
+    /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts as
+    /// `glossator.gold_policies` has it: by default the newest label of each task, the spans of the annotator who spoke
+    /// last. A document about which nothing counts, because people differ or are too few, has no label and no complete
+    /// task. Empty at the end; the next page begins after the last document's id. Short reads, so that training holds no
+    /// snapshot.
     package func labelledDocuments(
         in collection: String, after id: Int64 = 0, limit: Int = 500
     ) async throws(Fault) -> [LabelledDocument] {
@@ -106,13 +109,15 @@ package struct GoldStore: Sendable {
         }
     }
 
-    /// Every page of `labelledDocuments`, one after the other.
+    /// Every page of `labelledDocuments`, one after the other, without the documents about which nothing counts.
     package func allLabelledDocuments(in collection: String) async throws(Fault) -> [LabelledDocument] {
         var all: [LabelledDocument] = []
+        var last: Int64 = 0
         while true {
-            let page = try await labelledDocuments(in: collection, after: all.last?.id ?? 0)
-            if page.isEmpty { return all }
-            all += page
+            let page = try await labelledDocuments(in: collection, after: last)
+            guard let end = page.last else { return all }
+            last = end.id
+            all += page.filter { !$0.labels.isEmpty || !$0.completeTasks.isEmpty }
         }
     }
 
@@ -182,8 +187,9 @@ extension GoldStore {
         INSERT INTO glossator.gold_labels (document_id, task, label, annotator, source)
         SELECT n.document_id, n.task, n.label, coalesce($4::text, current_user), $5::text
         FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS n (document_id, task, label, place)
-        LEFT JOIN glossator.gold_current_labels c ON c.document_id = n.document_id AND c.task = n.task
-        WHERE (c.label, c.annotator) IS DISTINCT FROM (n.label, coalesce($4::text, current_user))
+        LEFT JOIN glossator.gold_label_opinions o ON o.document_id = n.document_id AND o.task = n.task
+            AND o.annotator = coalesce($4::text, current_user)
+        WHERE o.label IS DISTINCT FROM n.label
         ORDER BY n.place
         """)
 

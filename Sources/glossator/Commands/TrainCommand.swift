@@ -11,8 +11,8 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             Each task with gold gets a head; by default the backbone stays as it is, and --freeze says what else may \
             learn. A share of the documents, chosen by the hash of their text, is held out and judges the result. The new \
-            model comes into force if it is not worse than the one in force; documents annotated before stay as they are \
-            until SELECT glossator.reannotate(collection => …).
+            model comes into force if it is shown to be no worse than the one in force on any task and better on one; \
+            documents annotated before stay as they are until SELECT glossator.reannotate(collection => …).
 
             Plans: all-frozen (only figures), backbone-frozen, head-frozen:TASK, layers:SPEC (these stay: \
             layers:embeddings,0-3), gradual (upper third learns, the middle third joins layer by layer), none \
@@ -66,7 +66,7 @@ struct TrainCommand: AsyncParsableCommand {
         }
         let report = try await fineTune.run()
         print(report.text)
-        if reannotate, case .promote = report.decision {
+        if reannotate, report.decision.promotes {
             let count = try await DocumentStore(connection: context.connection).reannotate(collection: collection)
             print("\(count) documents are in the queue again")
         }
@@ -105,10 +105,7 @@ extension FineTune.Report {
                 ["task", "trained on", "chosen by", "held out", "epoch", "score", "before", "after", "cal. error"], rows
             ))
         lines.append("")
-        switch decision {
-        case .promote(let reason): lines.append("promoted: \(reason)")
-        case .keep(let reason): lines.append("kept \(parentName) in force: \(reason)")
-        }
+        lines.append((decision.promotes ? "promoted: " : "kept \(parentName) in force: ") + decision.reason)
         return lines.joined(separator: "\n")
     }
 }

@@ -58,22 +58,23 @@ struct FineTune: Sendable {
             let result = try await Learning(
                 settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
             ).run(documents, tasks: tasks, from: parent.bundle)
-            let record = try JSONText.of(RunRecord(result, settings: context.settings))
             let decision: PromotionRule.Decision
             var stored: (id: Int64, name: String)?
             if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
-                decision = .keep(reason: "the plan left nothing to learn; these are the figures of the model in force")
+                decision = .init(
+                    promotes: false,
+                    reason: "the plan left nothing to learn; these are the figures of the model in force")
             } else {
                 stored = try await store(result, run: run, collection: collection, parent: parent, patience)
                 decision = try await patience.keepTrying("looking at the model in force") {
-                    try await unlessOvertaken(
-                        decide(result.outcome, parent: parent.bundle.heads, tasks: tasks), by: parent.row)
+                    try await unlessOvertaken(decide(result.outcome), by: parent.row)
                 }
             }
             let end: TrainingRunStore.End =
-                if case .promote = decision, let stored { .promoted(modelID: stored.id) } else {
+                if decision.promotes, let stored { .promoted(modelID: stored.id) } else {
                     .kept(modelID: stored?.id)
                 }
+            let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
             let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
             try await patience.keepTrying("closing the run") {
                 try await runs.finish(
@@ -96,10 +97,12 @@ struct FineTune: Sendable {
     private func unlessOvertaken(
         _ decision: PromotionRule.Decision, by parent: ModelRegistry.ModelRow
     ) async throws -> PromotionRule.Decision {
-        guard case .promote = decision, promotion == .ifBetter else { return decision }
+        guard decision.promotes, promotion == .ifBetter else { return decision }
         let inForce = try await context.registry.modelInForce(collection: collection)
         guard inForce.modelID != parent.id else { return decision }
-        return .keep(reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
+        return decision.overruled(
+            promotes: false,
+            reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
     }
 
     /// The model in force, what gold there is, and the tasks that it is for.
@@ -155,19 +158,13 @@ struct FineTune: Sendable {
         return space
     }
 
-    private func decide(
-        _ outcome: TrainingOutcome, parent: HeadSet, tasks: [AnnotationTask]
-    ) -> PromotionRule.Decision {
-        let known = Set(parent.classification.map(\.task.name) + parent.entities.map(\.task.name))
-        let comparisons = tasks.compactMap { task -> PromotionRule.Comparison? in
-            guard let after = outcome.after.score(of: task.name) else { return nil }
-            let before = known.contains(task.name) ? outcome.before.score(of: task.name) : nil
-            return .init(task: task.name, before: before?.value, after: after.value)
-        }
-        switch promotion {
-        case .always: return .promote(reason: "as was asked for")
-        case .never: return .keep(reason: "as was asked for")
-        case .ifBetter: return PromotionRule().decide(comparisons)
+    private func decide(_ outcome: TrainingOutcome) -> PromotionRule.Decision {
+        let decision = context.settings.promotionRule.decide(
+            PairedTask.pair(before: outcome.answersBefore, after: outcome.answersAfter))
+        return switch promotion {
+        case .always: decision.overruled(promotes: true, reason: "as was asked for")
+        case .never: decision.overruled(promotes: false, reason: "as was asked for")
+        case .ifBetter: decision
         }
     }
 }

@@ -59,7 +59,8 @@ struct Learning: Sendable {
         progress.finish()
         let learning = clock.lap()
         if backbone.contentHash != parent.backbone.contentHash {
-            outcome.before = try await judge(parent, documents, set, tasks: tasks, probe: probe, threads)
+            (outcome.before, outcome.answersBefore) = try await judge(
+                parent, documents, set, tasks: tasks, probe: probe, threads)
         }
         return Result(
             outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning))
@@ -89,12 +90,14 @@ struct Learning: Sendable {
     private func judge(
         _ parent: ModelBundle, _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask],
         probe: HeadTrainingOptions, _ threads: ComputeThreads<Void>
-    ) async throws -> Evaluation {
+    ) async throws -> (Evaluation, HeldOutAnswers) {
         let heldOut = Set(try HeadTrainer(options: probe).partition(set.examples, tasks: tasks).heldOut.map(\.id))
         let rows = try await read(
             documents.filter { heldOut.contains($0.id) }, tasks: tasks, parent.backbone,
             wantsLayers: parent.heads.layers != nil, threads)
-        return try Evaluation(of: parent.heads, on: rows.examples)
+        return (
+            try Evaluation(of: parent.heads, on: rows.examples), try HeldOutAnswers(of: parent.heads, on: rows.examples)
+        )
     }
 
     /// The tasks that have enough gold. The others are named and left for another day, unless there are no others or
