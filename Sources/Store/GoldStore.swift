@@ -102,10 +102,13 @@ package struct GoldStore: Sendable {
             let labels: [String: String] = try JSON.value(of: row.json(3))
             let complete: [String] = try JSON.value(of: row.json(4))
             let spans: [Span] = try JSON.value(of: row.json(5))
+            let said: [Said] = try JSON.value(of: row.json(6))
             return LabelledDocument(
                 id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: labels,
                 completeTasks: Set(complete),
-                entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) })
+                entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) },
+                goldIDs: Dictionary(said.map { ($0.task, $0.ids) }, uniquingKeysWith: { first, _ in first }),
+                newTasks: Set(said.filter(\.isNew).map(\.task)))
         }
     }
 
@@ -167,6 +170,12 @@ package struct GoldStore: Sendable {
         let type: String
         let start: Int
         let end: Int
+    }
+
+    private struct Said: Decodable {
+        let task: String
+        let ids: [Int64]
+        let isNew: Bool
     }
 }
 
@@ -245,7 +254,8 @@ extension GoldStore {
                     OR EXISTS (SELECT FROM glossator.gold_complete g WHERE g.document_id = d.id))
             ORDER BY d.id LIMIT $3::integer
         )
-        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]')
+        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]'),
+            coalesce(s.said, '[]')
         FROM page p
         LEFT JOIN LATERAL (
             SELECT jsonb_object_agg(g.task, g.label) AS labels
@@ -260,6 +270,18 @@ extension GoldStore {
                 ORDER BY g.task, g.start_char) AS spans
             FROM glossator.gold_current_entities g WHERE g.document_id = p.id
         ) e ON true
+        LEFT JOIN LATERAL (
+            SELECT jsonb_agg(jsonb_build_object(
+                'task', g.task, 'ids', g.ids, 'isNew', NOT glossator.is_learned(p.id, g.task, g.ids))) AS said
+            FROM (
+                SELECT c.task, ARRAY[c.id] AS ids FROM glossator.gold_current_labels c WHERE c.document_id = p.id
+                UNION ALL
+                SELECT c.task, ARRAY(
+                    SELECT n.id FROM glossator.gold_current_entities n
+                    WHERE n.document_id = p.id AND n.task = c.task ORDER BY n.id)
+                FROM glossator.gold_current_tasks c WHERE c.document_id = p.id
+            ) g
+        ) s ON true
         ORDER BY p.id
         """)
 

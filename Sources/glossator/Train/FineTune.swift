@@ -7,6 +7,9 @@ import Training
 
 /// One fine-tune of a collection's model, from its gold rows to a stored and maybe promoted model:
 ///
+/// Gold that no run has learned from is learned together with a sample of the rest (`GoldSelection`), and a manifest says
+/// what that was.
+///
 ///     gold rows ─▶ features ─▶ train ─▶ evaluate ─▶ promote? ─▶ activate
 struct FineTune: Sendable {
     struct Report: Sendable {
@@ -17,6 +20,13 @@ struct FineTune: Sendable {
         let outcome: TrainingOutcome
         let decision: PromotionRule.Decision
         let seconds: Double
+    }
+
+    /// What came of it.
+    enum End: Sendable {
+        case trained(Report)
+        /// Nothing was done: `new` documents have gold that no run has learned from, and the last one was `since`.
+        case tooLittleNew(new: Int, since: TrainingRunStore.RunRow)
     }
 
     enum Promotion: String, Sendable, CaseIterable {
@@ -31,12 +41,22 @@ struct FineTune: Sendable {
     let promotion: Promotion
     /// Tasks to train; nil for all that have enough gold.
     let onlyTasks: Set<String>?
+    /// Documents with new gold below which a collection that has been trained before is left alone.
+    let minimumNew: Int
 
-    func run() async throws -> Report {
+    func run() async throws -> End {
         let started = ContinuousClock.now
         let (parent, counts, tasks) = try await begin()
-        let gold = GoldStore(connection: context.connection)
         let settings = context.settings
+        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
+        let gold = try await select(tasks, patience)
+        if gold.newDocuments < minimumNew,
+            let last = try await TrainingRunStore(connection: context.connection)
+                .lastThatLearned(collection: collection)
+        {
+            return .tooLittleNew(new: gold.newDocuments, since: last)
+        }
+        Terminal.note(gold.text)
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"))
@@ -51,13 +71,11 @@ struct FineTune: Sendable {
         }
         defer { heart.cancel() }
         do {
-            let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
-            let documents = try await patience.keepTrying("reading gold") {
-                try await gold.allLabelledDocuments(in: collection)
-            }
             let result = try await Learning(
                 settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
-            ).run(documents, tasks: tasks, from: parent.bundle)
+            ).run(gold.documents, tasks: tasks, from: parent.bundle) { rows in
+                try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
+            }
             let decision: PromotionRule.Decision
             var stored: (id: Int64, name: String)?
             if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
@@ -82,14 +100,25 @@ struct FineTune: Sendable {
                     message: decision.reason)
             }
             result.outcome.resumeFile?.remove()
-            return Report(
-                runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
-                decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1))
+            return .trained(
+                Report(
+                    runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
+                    decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1)))
         } catch {
             let message = (error as? Fault)?.message ?? "\(error)"
             try? await runs.finish(run: run, end: .failed, message: message)
             throw error
         }
+    }
+
+    private func select(_ tasks: [AnnotationTask], _ patience: Patience) async throws -> GoldSelection {
+        let store = GoldStore(connection: context.connection)
+        let all = try await patience.keepTrying("reading gold") {
+            try await store.allLabelledDocuments(in: collection)
+        }
+        return GoldSelection(
+            all, tasks: tasks, split: context.settings.headTrainingOptions.split,
+            replay: context.settings.integer("train.replay"))
     }
 
     /// Somebody promoted or rolled back while the run learned: it was compared with a model that is no longer in force, so

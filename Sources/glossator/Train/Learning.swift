@@ -1,6 +1,7 @@
 import Annotations
 import Foundation
 import Model
+import Store
 import Training
 
 /// The learning part of a fine-tune: from labelled documents to heads, and maybe layers, with figures.
@@ -18,7 +19,8 @@ struct Learning: Sendable {
     }
 
     func run(
-        _ documents: [LabelledDocument], tasks: [AnnotationTask], from parent: ModelBundle
+        _ documents: [LabelledDocument], tasks: [AnnotationTask], from parent: ModelBundle,
+        writing manifest: ([TrainingRunStore.ManifestRow]) async throws -> Void
     ) async throws -> Result {
         let (probe, options) = (settings.headTrainingOptions, try settings.jointOptions)
         let trainsEncoder = try options.plan.trainsEncoder(
@@ -37,6 +39,7 @@ struct Learning: Sendable {
             Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
         }
         let tasks = try ready(tasks, for: set.examples)
+        try await manifest(rows(documents, set, tasks: tasks, probe: probe))
         let trainer = try BackboneTrainer(
             probe: probe, options: options, workers: settings.workerThreads,
             tokenBudget: settings.integer("worker.batch-tokens"), caching: settings.featureCaching)
@@ -64,6 +67,29 @@ struct Learning: Sendable {
         }
         return Result(
             outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning))
+    }
+
+    /// Which gold lies on which side.
+    private func rows(
+        _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask], probe: HeadTrainingOptions
+    ) throws(Fault) -> [TrainingRunStore.ManifestRow] {
+        let known = Dictionary(documents.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let partition = try HeadTrainer(options: probe).partition(set.examples, tasks: tasks)
+        var rows: [TrainingRunStore.ManifestRow] = []
+        for (part, examples) in [
+            ("training", partition.training), ("validation", partition.validation), ("held_out", partition.heldOut),
+        ] {
+            for example in examples {
+                guard let document = known[example.id] else { continue }
+                for task in tasks where example.isLabelled(for: task) {
+                    rows.append(
+                        .init(
+                            documentID: document.id, task: task.name, part: part,
+                            isNew: document.newTasks.contains(task.name), goldIDs: document.goldIDs[task.name] ?? []))
+                }
+            }
+        }
+        return rows
     }
 
     private func read(
