@@ -72,7 +72,13 @@ struct FineTune: Sendable {
         defer { heart.cancel() }
         do {
             let result = try await Learning(
-                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
+                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost },
+                storedEmbeddings: { ids in
+                    try await patience.keepTrying("reading embeddings") {
+                        try await EmbeddingReader(connection: context.connection)
+                            .wholeDocuments(ids, spaceID: parent.row.spaceID)
+                    }
+                }
             ).run(gold.documents, tasks: tasks, from: parent.bundle) { rows in
                 try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
             }

@@ -10,12 +10,16 @@ struct Learning: Sendable {
     /// Tasks that somebody asked for; nil for all that have enough gold.
     let onlyTasks: Set<String>?
     let isCancelled: @Sendable () -> Bool
+    /// Embeddings of these documents by the model in force, where daemons have stored any.
+    let storedEmbeddings: ([Int64]) async throws -> [Int64: [Float]]
 
     struct Result: Sendable {
         let outcome: TrainingOutcome
         /// What the run began with: that of the model in force, or as it was imported.
         let backbone: Backbone
         let seconds: RunRecord.Seconds
+        /// Nil when all texts were read.
+        let stored: StoredFeatures.Check?
     }
 
     func run(
@@ -33,7 +37,9 @@ struct Learning: Sendable {
         // A chain is learned after the layers, on features of its own; the model in force is judged on the same features.
         let wantsLayers = (!trainsEncoder && probe.entityHead == .crf) || parent.heads.layers != nil
         var clock = StopWatch()
-        let set = try await read(documents, tasks: tasks, backbone, wantsLayers: wantsLayers, threads)
+        let stored = trainsEncoder ? nil : try await stored(documents, tasks: tasks, backbone, threads)
+        let set = try await read(
+            documents, tasks: tasks, backbone, wantsLayers: wantsLayers, stored: stored?.embeddings ?? [:], threads)
         let features = clock.lap()
         for (task, count) in set.unalignedEntities.sorted(by: { $0.key < $1.key }) where count > 0 {
             Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
@@ -66,7 +72,8 @@ struct Learning: Sendable {
                 parent, documents, set, tasks: tasks, probe: probe, threads)
         }
         return Result(
-            outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning))
+            outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning),
+            stored: stored?.check)
     }
 
     /// Which gold lies on which side.
@@ -92,14 +99,37 @@ struct Learning: Sendable {
         return rows
     }
 
+    /// Embeddings that may stand for documents whose words nobody asks for; nil when there are none, or they are not what
+    /// the encoder says.
+    private func stored(
+        _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, _ threads: ComputeThreads<Void>
+    ) async throws -> StoredFeatures? {
+        guard settings.flag("train.stored-embeddings") else { return nil }
+        let entityTasks = Set(tasks.filter { $0.kind == .entities }.map(\.name))
+        let labelled = documents.filter { $0.completeTasks.isDisjoint(with: entityTasks) }
+        let found = try await storedEmbeddings(labelled.map(\.id))
+        guard
+            let stored = try await StoredFeatures(
+                labelled, stored: found,
+                read: { try await read($0, tasks: tasks, backbone, wantsLayers: false, threads).examples })
+        else { return nil }
+        guard stored.check.isGood else {
+            Terminal.note(
+                "stored embeddings differ from what the encoder says (cosine \(stored.check.leastCosine)): all texts are read"
+            )
+            return nil
+        }
+        return stored
+    }
+
     private func read(
         _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, wantsLayers: Bool,
-        _ threads: ComputeThreads<Void>
+        stored: [[UInt8]: [Float]] = [:], _ threads: ComputeThreads<Void>
     ) async throws -> TrainingSet {
         let builder = try ExampleBuilder(
             backbone: backbone, tasks: tasks, wantsLayers: wantsLayers,
             tokenBudget: settings.integer("worker.batch-tokens"),
-            cache: settings.featureCaching.cache(ExampleBuilder.cacheSpace(backbone)))
+            cache: settings.featureCaching.cache(ExampleBuilder.cacheSpace(backbone)), stored: stored)
         let bar = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { [settings, isCancelled] _ in
             try builder.build(
