@@ -45,7 +45,7 @@ package struct TrainingExample: Sendable {
     }
 
     /// Whether the document says anything about the task.
-    package func isLabelled(for task: AnnotationTask) -> Bool {
+    func isLabelled(for task: AnnotationTask) -> Bool {
         task.kind == .classification ? labels[task.name] != nil : tags[task.name] != nil
     }
 

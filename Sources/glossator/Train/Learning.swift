@@ -11,7 +11,7 @@ struct Learning: Sendable {
     let onlyTasks: Set<String>?
     let isCancelled: @Sendable () -> Bool
     /// Embeddings of these documents by the model in force, where daemons have stored any.
-    let storedEmbeddings: ([Int64]) async throws -> [Int64: [Float]]
+    let storedEmbeddings: @Sendable ([Int64]) async throws -> [Int64: [Float]]
 
     struct Result: Sendable {
         let outcome: TrainingOutcome
@@ -88,7 +88,7 @@ struct Learning: Sendable {
         ] {
             for example in examples {
                 guard let document = known[example.id] else { continue }
-                for task in tasks where example.isLabelled(for: task) {
+                for task in tasks where example.labels[task.name] != nil || example.tags[task.name] != nil {
                     rows.append(
                         .init(
                             documentID: document.id, task: task.name, part: part,
