@@ -16,6 +16,109 @@ CREATE SCHEMA glossator;
 COMMENT ON SCHEMA glossator IS 'Glossator: documents that come back with labels, named entities and embeddings. Everything the daemon keeps lives here.';
 
 --
+-- Name: agreement(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.agreement(collection text, OUT task text, OUT annotator_a text, OUT annotator_b text, OUT documents bigint, OUT observed double precision, OUT kappa double precision, OUT alpha double precision, OUT span_f1 double precision) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+    WITH said AS MATERIALIZED (
+        SELECT o.document_id, o.task, o.annotator, o.label
+        FROM glossator.gold_label_opinions o JOIN glossator.documents d ON d.id = o.document_id
+        WHERE d.collection = agreement.collection
+    ), votes AS (
+        SELECT s.document_id, s.task, s.label, count(*) AS votes, sum(count(*)) OVER (PARTITION BY s.document_id, s.task) AS m
+        FROM said s GROUP BY s.document_id, s.task, s.label
+    ), doubly AS (
+        SELECT * FROM votes WHERE m > 1
+    ), classes AS (
+        SELECT v.task, v.label, sum(v.votes) AS total, sum(v.votes * (v.votes - 1) / (v.m - 1)) AS agreeing
+        FROM doubly v GROUP BY v.task, v.label
+    ), alphas AS (
+        -- Krippendorff 2011, nominal: 1 - observed / expected disagreement, from coincidences of values within a document.
+        SELECT c.task,
+            1 - (sum(c.total) - sum(c.agreeing)) * (sum(c.total) - 1)
+                / nullif(sum(c.total) ^ 2 - sum(c.total ^ 2), 0) AS alpha
+        FROM classes c GROUP BY c.task
+    ), overall AS (
+        SELECT u.task, count(*) AS documents, avg(u.agreeing) AS observed
+        FROM (
+            SELECT v.task, v.document_id, sum(v.votes * (v.votes - 1)) / (v.m * (v.m - 1)) AS agreeing
+            FROM doubly v GROUP BY v.task, v.document_id, v.m
+        ) AS u
+        GROUP BY u.task
+    ), pairs AS MATERIALIZED (
+        SELECT a.task, a.annotator AS a, b.annotator AS b, a.label AS label_a, b.label AS label_b
+        FROM said a JOIN said b ON b.document_id = a.document_id AND b.task = a.task AND a.annotator < b.annotator
+    ), expected AS (
+        -- Cohen 1960: each of the two keeps the own frequencies and says them about any document.
+        SELECT x.task, x.a, x.b, sum(x.n * y.n) AS hits
+        FROM (SELECT p.task, p.a, p.b, p.label_a AS label, count(*) AS n FROM pairs p GROUP BY 1, 2, 3, 4) AS x
+        JOIN (SELECT p.task, p.a, p.b, p.label_b AS label, count(*) AS n FROM pairs p GROUP BY 1, 2, 3, 4) AS y
+            USING (task, a, b, label)
+        GROUP BY x.task, x.a, x.b
+    ), kappas AS (
+        SELECT p.task, p.a, p.b, count(*) AS documents, avg((p.label_a = p.label_b)::integer) AS observed,
+            coalesce(max(e.hits), 0) / (count(*) * count(*)) AS chance
+        FROM pairs p LEFT JOIN expected e USING (task, a, b)
+        GROUP BY p.task, p.a, p.b
+    ), markers AS MATERIALIZED (
+        SELECT o.document_id, o.task, o.annotator
+        FROM glossator.gold_task_opinions o JOIN glossator.documents d ON d.id = o.document_id
+        WHERE d.collection = agreement.collection
+    ), spans AS MATERIALIZED (
+        SELECT e.document_id, e.task, e.annotator, e.type, e.start_char, e.end_char
+        FROM glossator.gold_entities e JOIN glossator.documents d ON d.id = e.document_id
+        WHERE d.collection = agreement.collection AND e.retracted_at IS NULL
+    ), markings AS MATERIALIZED (
+        SELECT m.document_id, m.task, m.annotator, coalesce(c.n, 0) AS n
+        FROM markers m
+        LEFT JOIN (
+            SELECT s.document_id, s.task, s.annotator, count(*) AS n FROM spans s GROUP BY 1, 2, 3
+        ) AS c USING (document_id, task, annotator)
+    ), compared AS (
+        SELECT a.task, a.annotator AS a, b.annotator AS b, count(*) AS documents, sum(a.n + b.n) AS spans
+        FROM markings a JOIN markings b
+            ON b.document_id = a.document_id AND b.task = a.task AND a.annotator < b.annotator
+        GROUP BY a.task, a.annotator, b.annotator
+    ), shared AS (
+        SELECT s.task, s.annotator AS a, t.annotator AS b, count(*) AS hits
+        FROM spans s JOIN spans t
+            ON t.document_id = s.document_id AND t.task = s.task AND t.type = s.type AND t.start_char = s.start_char
+            AND t.end_char = s.end_char AND s.annotator < t.annotator
+        GROUP BY s.task, s.annotator, t.annotator
+    ), spanned AS MATERIALIZED (
+        SELECT c.task, c.a, c.b, c.documents, c.spans, coalesce(h.hits, 0) AS hits
+        FROM compared c LEFT JOIN shared h USING (task, a, b)
+    ), twice AS (
+        SELECT m.task, count(*) AS documents
+        FROM (SELECT n.task FROM markers n GROUP BY n.document_id, n.task HAVING count(*) > 1) AS m
+        GROUP BY m.task
+    )
+    SELECT o.task, NULL, NULL, o.documents, o.observed::double precision, NULL::double precision,
+        a.alpha::double precision, NULL::double precision
+    FROM overall o JOIN alphas a USING (task)
+    UNION ALL
+    SELECT k.task, k.a, k.b, k.documents, k.observed::double precision,
+        ((k.observed - k.chance) / nullif(1 - k.chance, 0))::double precision, NULL, NULL
+    FROM kappas k
+    UNION ALL
+    SELECT s.task, s.a, s.b, s.documents, NULL, NULL, NULL, 2 * s.hits / nullif(s.spans, 0)::double precision
+    FROM spanned s
+    UNION ALL
+    SELECT t.task, NULL, NULL, t.documents, NULL, NULL, NULL, 2 * sum(s.hits) / nullif(sum(s.spans), 0)::double precision
+    FROM spanned s JOIN twice t USING (task)
+    GROUP BY t.task, t.documents
+    ORDER BY 1, 2 NULLS FIRST, 3
+$$;
+
+--
+-- Name: FUNCTION agreement(collection text, OUT task text, OUT annotator_a text, OUT annotator_b text, OUT documents bigint, OUT observed double precision, OUT kappa double precision, OUT alpha double precision, OUT span_f1 double precision); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.agreement(collection text, OUT task text, OUT annotator_a text, OUT annotator_b text, OUT documents bigint, OUT observed double precision, OUT kappa double precision, OUT alpha double precision, OUT span_f1 double precision) IS 'How well a collection''s annotators agree, by their newest opinions on documents that two or more have spoken about. One row a task over all (annotators null) and one a pair of annotators. observed: share of agreeing pairs of labels. kappa (Cohen), alpha (Krippendorff, nominal): 1 is agreement, 0 what chance gives; null where only one label occurs. span_f1: of entities, type and both ends right.';
+
+--
 -- Name: watches; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -1556,6 +1659,56 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.refuse_model_update() IS 'Trigger: models do not change after they have annotated something.';
+
+--
+-- Name: refuse_undeclared_gold(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_undeclared_gold() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    given text := TG_ARGV[0];
+    wrong record;
+    known text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM glossator.gold_policies WHERE NOT accepts_new) THEN
+        RETURN NULL;
+    END IF;
+    SELECT d.collection, n.document_id, n.task, to_jsonb(n) ->> given AS label INTO wrong
+    FROM new_gold n
+    JOIN glossator.documents d ON d.id = n.document_id
+    JOIN glossator.gold_policies p ON p.collection = d.collection AND NOT p.accepts_new
+    WHERE NOT EXISTS (
+        SELECT FROM glossator.gold_declared g
+        WHERE g.collection = d.collection AND g.task = n.task AND (given = '' OR g.label = to_jsonb(n) ->> given))
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT string_agg(label, ', ' ORDER BY label) INTO known
+    FROM glossator.gold_declared WHERE collection = wrong.collection AND task = wrong.task;
+    IF known IS NULL THEN
+        SELECT string_agg(DISTINCT task, ', ' ORDER BY task) INTO known
+        FROM glossator.gold_declared WHERE collection = wrong.collection;
+        RAISE EXCEPTION 'task "%" of document % is not declared in collection "%"', wrong.task, wrong.document_id, wrong.collection
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_undeclared',
+                HINT = format('Declared tasks: %s. A new one is declared in glossator.gold_declared, or let the collection take new ones: UPDATE glossator.gold_policies SET accepts_new = true.',
+                    coalesce(known, 'none'));
+    END IF;
+    RAISE EXCEPTION '% "%" of task "%" (document %) is not declared in collection "%"',
+        given, wrong.label, wrong.task, wrong.document_id, wrong.collection
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'gold_undeclared',
+            HINT = format('Declared for this task: %s. A new one is declared in glossator.gold_declared.', known);
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_undeclared_gold(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_undeclared_gold() IS 'Trigger: where a collection takes declared labels and types only, others are refused, and the declared ones named.';
 
 --
 -- Name: require_collection(text); Type: FUNCTION; Schema: glossator; Owner: -
@@ -3461,90 +3614,6 @@ COMMENT ON COLUMN glossator.entities.type IS 'What it is: person, product, …';
 COMMENT ON COLUMN glossator.entities.surface IS 'substr(body, start_char + 1, end_char - start_char); the database checks it.';
 
 --
--- Name: failures; Type: TABLE; Schema: glossator; Owner: -
---
-
-CREATE TABLE glossator.failures (
-    document_id bigint NOT NULL,
-    batch_id integer,
-    attempts smallint NOT NULL,
-    collection text NOT NULL,
-    class text NOT NULL,
-    code text NOT NULL,
-    message text NOT NULL,
-    hint text,
-    sqlstate text,
-    failed_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT failures_attempts_check CHECK ((attempts > 0))
-);
-
---
--- Name: TABLE failures; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON TABLE glossator.failures IS 'Documents that were given up, with the reason. SELECT glossator.retry_failed(collection => …) puts them back in the spool.';
-
---
--- Name: COLUMN failures.document_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.document_id IS 'The document.';
-
---
--- Name: COLUMN failures.batch_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.batch_id IS 'The batch it came with.';
-
---
--- Name: COLUMN failures.attempts; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.attempts IS 'How often it was tried.';
-
---
--- Name: COLUMN failures.collection; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.collection IS 'The document''s, repeated here because a deleted document''s failure is still to be counted.';
-
---
--- Name: COLUMN failures.class; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.class IS 'Whose fault: document, or defect (ours).';
-
---
--- Name: COLUMN failures.code; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.code IS 'Stable, machine-readable reason.';
-
---
--- Name: COLUMN failures.message; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.message IS 'What happened, for people. Never quotes the body.';
-
---
--- Name: COLUMN failures.hint; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.hint IS 'What to do about it.';
-
---
--- Name: COLUMN failures.sqlstate; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.sqlstate IS 'The server''s code, when the server refused.';
-
---
--- Name: COLUMN failures.failed_at; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.failures.failed_at IS 'When it was given up.';
-
---
 -- Name: gold_complete; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -3681,38 +3750,242 @@ COMMENT ON COLUMN glossator.gold_entities.created_at IS 'When.';
 COMMENT ON COLUMN glossator.gold_entities.retracted_at IS 'When it was taken back: the only column that may change, once.';
 
 --
+-- Name: gold_policies; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.gold_policies (
+    collection text NOT NULL,
+    resolution text DEFAULT 'newest'::text NOT NULL,
+    minimum_annotators integer DEFAULT 1 NOT NULL,
+    accepts_new boolean DEFAULT true NOT NULL,
+    CONSTRAINT gold_policies_minimum_annotators_check CHECK ((minimum_annotators >= 1)),
+    CONSTRAINT gold_policies_resolution_check CHECK ((resolution = ANY (ARRAY['newest'::text, 'majority'::text])))
+);
+
+--
+-- Name: TABLE gold_policies; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.gold_policies IS 'How a collection''s gold is read when several people speak. A collection without a row has the defaults: the newest word counts, one person is enough, new labels are learned by being used.';
+
+--
+-- Name: COLUMN gold_policies.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_policies.collection IS 'Whose gold.';
+
+--
+-- Name: COLUMN gold_policies.resolution; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_policies.resolution IS 'newest: who spoke last is right. majority: what most annotators say; where no answer has most, the document is left out of the task and stands in glossator.label_conflicts or entity_conflicts.';
+
+--
+-- Name: COLUMN gold_policies.minimum_annotators; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_policies.minimum_annotators IS 'A document that fewer people have spoken about is left out of the task.';
+
+--
+-- Name: COLUMN gold_policies.accepts_new; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_policies.accepts_new IS 'false: only tasks, labels and types in glossator.gold_declared are taken; others are refused when they are inserted. Gold that is there stays.';
+
+--
+-- Name: gold_task_opinions; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_task_opinions AS
+ SELECT said.document_id,
+    said.task,
+    said.annotator,
+    max(said.created_at) AS created_at
+   FROM ( SELECT gold_entities.document_id,
+            gold_entities.task,
+            gold_entities.annotator,
+            gold_entities.created_at
+           FROM glossator.gold_entities
+          WHERE (gold_entities.retracted_at IS NULL)
+        UNION ALL
+         SELECT gold_complete.document_id,
+            gold_complete.task,
+            gold_complete.annotator,
+            gold_complete.created_at
+           FROM glossator.gold_complete) said
+  GROUP BY said.document_id, said.task, said.annotator;
+
+--
+-- Name: VIEW gold_task_opinions; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_task_opinions IS 'Who has marked a document''s entities of a task, those included who say that there are none. Their spans are the rows of glossator.gold_entities that are not retracted.';
+
+--
+-- Name: COLUMN gold_task_opinions.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_task_opinions.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_task_opinions.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_task_opinions.task IS 'The entity task.';
+
+--
+-- Name: COLUMN gold_task_opinions.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_task_opinions.annotator IS 'Who has marked it.';
+
+--
+-- Name: COLUMN gold_task_opinions.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_task_opinions.created_at IS 'When the annotator spoke last.';
+
+--
+-- Name: gold_span_votes; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_span_votes AS
+ SELECT s.document_id,
+    s.task,
+    s.type,
+    s.start_char,
+    s.end_char,
+    s.surface,
+    s.votes,
+    n.annotators,
+    s.marked_by,
+    ((2 * s.votes) > n.annotators) AS wins,
+        CASE
+            WHEN ((2 * s.votes) > n.annotators) THEN false
+            ELSE ( SELECT (((2 * count(DISTINCT near.annotator)) >= n.annotators) AND (NOT bool_or(((2 * near.votes) > n.annotators))))
+               FROM ( SELECT e.annotator,
+                        count(*) OVER (PARTITION BY e.type, e.start_char, e.end_char) AS votes
+                       FROM glossator.gold_entities e
+                      WHERE ((e.document_id = s.document_id) AND (e.task = s.task) AND (e.retracted_at IS NULL) AND (e.start_char < s.end_char) AND (s.start_char < e.end_char))) near)
+        END AS is_open
+   FROM (( SELECT gold_entities.document_id,
+            gold_entities.task,
+            gold_entities.type,
+            gold_entities.start_char,
+            gold_entities.end_char,
+            min(gold_entities.surface) AS surface,
+            count(*) AS votes,
+            array_agg(gold_entities.annotator ORDER BY gold_entities.annotator) AS marked_by
+           FROM glossator.gold_entities
+          WHERE (gold_entities.retracted_at IS NULL)
+          GROUP BY gold_entities.document_id, gold_entities.task, gold_entities.type, gold_entities.start_char, gold_entities.end_char) s
+     JOIN ( SELECT gold_task_opinions.document_id,
+            gold_task_opinions.task,
+            count(*) AS annotators
+           FROM glossator.gold_task_opinions
+          GROUP BY gold_task_opinions.document_id, gold_task_opinions.task) n ON (((n.document_id = s.document_id) AND (n.task = s.task))));
+
+--
+-- Name: VIEW gold_span_votes; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_span_votes IS 'Every marked entity with the annotators who see it.';
+
+--
+-- Name: COLUMN gold_span_votes.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_span_votes.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.task IS 'The entity task.';
+
+--
+-- Name: COLUMN gold_span_votes.type; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.type IS 'What it is.';
+
+--
+-- Name: COLUMN gold_span_votes.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.start_char IS 'Where it begins, in code points from 0.';
+
+--
+-- Name: COLUMN gold_span_votes.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN gold_span_votes.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.surface IS 'The text there.';
+
+--
+-- Name: COLUMN gold_span_votes.votes; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.votes IS 'Annotators who mark exactly this.';
+
+--
+-- Name: COLUMN gold_span_votes.annotators; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.annotators IS 'Annotators who have marked the document and task.';
+
+--
+-- Name: COLUMN gold_span_votes.marked_by; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.marked_by IS 'Who marks it.';
+
+--
+-- Name: COLUMN gold_span_votes.wins; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.wins IS 'More than half mark it. Two such spans never overlap.';
+
+--
+-- Name: COLUMN gold_span_votes.is_open; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_span_votes.is_open IS 'Half or more see an entity here, and no span with its type has more than half.';
+
+--
 -- Name: gold_current_tasks; Type: VIEW; Schema: glossator; Owner: -
 --
 
 CREATE VIEW glossator.gold_current_tasks AS
- SELECT DISTINCT ON (opinions.document_id, opinions.task) opinions.document_id,
-    opinions.task,
-    opinions.annotator,
-    opinions.created_at
-   FROM ( SELECT said.document_id,
-            said.task,
-            said.annotator,
-            max(said.created_at) AS created_at
-           FROM ( SELECT gold_entities.document_id,
-                    gold_entities.task,
-                    gold_entities.annotator,
-                    gold_entities.created_at
-                   FROM glossator.gold_entities
-                  WHERE (gold_entities.retracted_at IS NULL)
-                UNION ALL
-                 SELECT gold_complete.document_id,
-                    gold_complete.task,
-                    gold_complete.annotator,
-                    gold_complete.created_at
-                   FROM glossator.gold_complete) said
-          GROUP BY said.document_id, said.task, said.annotator) opinions
-  ORDER BY opinions.document_id, opinions.task, opinions.created_at DESC, opinions.annotator;
+ SELECT DISTINCT ON (o.document_id, o.task) o.document_id,
+    o.task,
+    o.annotator,
+    o.created_at,
+    o.annotators,
+    COALESCE(p.resolution, 'newest'::text) AS resolution
+   FROM ((( SELECT t.document_id,
+            t.task,
+            t.annotator,
+            t.created_at,
+            count(*) OVER (PARTITION BY t.document_id, t.task) AS annotators
+           FROM glossator.gold_task_opinions t) o
+     JOIN glossator.documents d ON ((d.id = o.document_id)))
+     LEFT JOIN glossator.gold_policies p ON ((p.collection = d.collection)))
+  WHERE ((o.annotators >= COALESCE(p.minimum_annotators, 1)) AND ((COALESCE(p.resolution, 'newest'::text) = 'newest'::text) OR (NOT (EXISTS ( SELECT
+           FROM glossator.gold_span_votes s
+          WHERE ((s.document_id = o.document_id) AND (s.task = o.task) AND s.is_open))))))
+  ORDER BY o.document_id, o.task, o.created_at DESC, o.annotator;
 
 --
 -- Name: VIEW gold_current_tasks; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON VIEW glossator.gold_current_tasks IS 'Whose marking of a document and entity task counts: the annotator who spoke last.';
+COMMENT ON VIEW glossator.gold_current_tasks IS 'Documents whose entities of a task are known, as glossator.gold_policies has it: by the annotator who spoke last (the default), or by most.';
 
 --
 -- Name: COLUMN gold_current_tasks.document_id; Type: COMMENT; Schema: glossator; Owner: -
@@ -3739,6 +4012,18 @@ COMMENT ON COLUMN glossator.gold_current_tasks.annotator IS 'Who spoke last.';
 COMMENT ON COLUMN glossator.gold_current_tasks.created_at IS 'When.';
 
 --
+-- Name: COLUMN gold_current_tasks.annotators; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.annotators IS 'Annotators who have marked the document and task.';
+
+--
+-- Name: COLUMN gold_current_tasks.resolution; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_tasks.resolution IS 'newest or majority.';
+
+--
 -- Name: gold_current_entities; Type: VIEW; Schema: glossator; Owner: -
 --
 
@@ -3754,14 +4039,20 @@ CREATE VIEW glossator.gold_current_entities AS
     e.created_at,
     e.id
    FROM (glossator.gold_entities e
-     JOIN glossator.gold_current_tasks t ON (((t.document_id = e.document_id) AND (t.task = e.task) AND (t.annotator = e.annotator))))
-  WHERE (e.retracted_at IS NULL);
+     JOIN glossator.gold_current_tasks t ON (((t.document_id = e.document_id) AND (t.task = e.task))))
+  WHERE ((e.retracted_at IS NULL) AND
+        CASE t.resolution
+            WHEN 'newest'::text THEN (e.annotator = t.annotator)
+            ELSE ( SELECT (((2 * count(*)) > t.annotators) AND (max(x.id) = e.id))
+               FROM glossator.gold_entities x
+              WHERE ((x.document_id = e.document_id) AND (x.task = e.task) AND (x.type = e.type) AND (x.start_char = e.start_char) AND (x.end_char = e.end_char) AND (x.retracted_at IS NULL)))
+        END);
 
 --
 -- Name: VIEW gold_current_entities; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON VIEW glossator.gold_current_entities IS 'Marked entities that count: not retracted, by the annotator who spoke last.';
+COMMENT ON VIEW glossator.gold_current_entities IS 'Marked entities that count: not retracted; by the annotator who spoke last, or by more than half, as glossator.gold_policies has it.';
 
 --
 -- Name: COLUMN gold_current_entities.document_id; Type: COMMENT; Schema: glossator; Owner: -
@@ -3803,7 +4094,7 @@ COMMENT ON COLUMN glossator.gold_current_entities.surface IS 'The text there.';
 -- Name: COLUMN gold_current_entities.annotator; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.gold_current_entities.annotator IS 'Who said so.';
+COMMENT ON COLUMN glossator.gold_current_entities.annotator IS 'Who said so last.';
 
 --
 -- Name: COLUMN gold_current_entities.source; Type: COMMENT; Schema: glossator; Owner: -
@@ -3822,6 +4113,196 @@ COMMENT ON COLUMN glossator.gold_current_entities.created_at IS 'When.';
 --
 
 COMMENT ON COLUMN glossator.gold_current_entities.id IS 'Row of glossator.gold_entities.';
+
+--
+-- Name: entity_conflicts; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.entity_conflicts AS
+ SELECT d.collection,
+    d.external_id,
+    s.document_id,
+    s.task,
+    s.type,
+    s.start_char,
+    s.end_char,
+    s.surface,
+    s.marked_by,
+    ARRAY( SELECT o.annotator
+           FROM glossator.gold_task_opinions o
+          WHERE ((o.document_id = s.document_id) AND (o.task = s.task) AND (o.annotator <> ALL (s.marked_by)))
+          ORDER BY o.annotator) AS not_marked_by,
+    (EXISTS ( SELECT
+           FROM glossator.gold_current_entities c
+          WHERE ((c.document_id = s.document_id) AND (c.task = s.task) AND (c.type = s.type) AND (c.start_char = s.start_char) AND (c.end_char = s.end_char)))) AS counts,
+    (EXISTS ( SELECT
+           FROM glossator.gold_current_tasks t
+          WHERE ((t.document_id = s.document_id) AND (t.task = s.task)))) AS is_resolved
+   FROM (glossator.gold_span_votes s
+     JOIN glossator.documents d ON ((d.id = s.document_id)))
+  WHERE (s.votes < s.annotators);
+
+--
+-- Name: VIEW entity_conflicts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.entity_conflicts IS 'Entities that some annotators of a document and task mark and others do not.';
+
+--
+-- Name: COLUMN entity_conflicts.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.collection IS 'Where the document is.';
+
+--
+-- Name: COLUMN entity_conflicts.external_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.external_id IS 'What its owner calls it.';
+
+--
+-- Name: COLUMN entity_conflicts.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.document_id IS 'The document.';
+
+--
+-- Name: COLUMN entity_conflicts.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.task IS 'The entity task.';
+
+--
+-- Name: COLUMN entity_conflicts.type; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.type IS 'What it is.';
+
+--
+-- Name: COLUMN entity_conflicts.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.start_char IS 'Where it begins, in code points from 0.';
+
+--
+-- Name: COLUMN entity_conflicts.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.end_char IS 'Where it ends, exclusive.';
+
+--
+-- Name: COLUMN entity_conflicts.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.surface IS 'The text there.';
+
+--
+-- Name: COLUMN entity_conflicts.marked_by; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.marked_by IS 'Who marks it.';
+
+--
+-- Name: COLUMN entity_conflicts.not_marked_by; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.not_marked_by IS 'Who has marked the document and not this.';
+
+--
+-- Name: COLUMN entity_conflicts.counts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.counts IS 'Whether it counts all the same.';
+
+--
+-- Name: COLUMN entity_conflicts.is_resolved; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.entity_conflicts.is_resolved IS 'false: training leaves the document out of the task.';
+
+--
+-- Name: failures; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.failures (
+    document_id bigint NOT NULL,
+    batch_id integer,
+    attempts smallint NOT NULL,
+    collection text NOT NULL,
+    class text NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    hint text,
+    sqlstate text,
+    failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT failures_attempts_check CHECK ((attempts > 0))
+);
+
+--
+-- Name: TABLE failures; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.failures IS 'Documents that were given up, with the reason. SELECT glossator.retry_failed(collection => …) puts them back in the spool.';
+
+--
+-- Name: COLUMN failures.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.document_id IS 'The document.';
+
+--
+-- Name: COLUMN failures.batch_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.batch_id IS 'The batch it came with.';
+
+--
+-- Name: COLUMN failures.attempts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.attempts IS 'How often it was tried.';
+
+--
+-- Name: COLUMN failures.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.collection IS 'The document''s, repeated here because a deleted document''s failure is still to be counted.';
+
+--
+-- Name: COLUMN failures.class; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.class IS 'Whose fault: document, or defect (ours).';
+
+--
+-- Name: COLUMN failures.code; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.code IS 'Stable, machine-readable reason.';
+
+--
+-- Name: COLUMN failures.message; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.message IS 'What happened, for people. Never quotes the body.';
+
+--
+-- Name: COLUMN failures.hint; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.hint IS 'What to do about it.';
+
+--
+-- Name: COLUMN failures.sqlstate; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.sqlstate IS 'The server''s code, when the server refused.';
+
+--
+-- Name: COLUMN failures.failed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.failures.failed_at IS 'When it was given up.';
 
 --
 -- Name: gold_labels; Type: TABLE; Schema: glossator; Owner: -
@@ -3888,25 +4369,123 @@ COMMENT ON COLUMN glossator.gold_labels.source IS 'Where it comes from: a file, 
 COMMENT ON COLUMN glossator.gold_labels.created_at IS 'When.';
 
 --
--- Name: gold_current_labels; Type: VIEW; Schema: glossator; Owner: -
+-- Name: gold_label_opinions; Type: VIEW; Schema: glossator; Owner: -
 --
 
-CREATE VIEW glossator.gold_current_labels AS
- SELECT DISTINCT ON (gold_labels.document_id, gold_labels.task) gold_labels.document_id,
+CREATE VIEW glossator.gold_label_opinions AS
+ SELECT DISTINCT ON (gold_labels.document_id, gold_labels.task, gold_labels.annotator) gold_labels.document_id,
     gold_labels.task,
-    gold_labels.label,
     gold_labels.annotator,
+    gold_labels.label,
     gold_labels.source,
     gold_labels.created_at,
     gold_labels.id
    FROM glossator.gold_labels
-  ORDER BY gold_labels.document_id, gold_labels.task, gold_labels.id DESC;
+  ORDER BY gold_labels.document_id, gold_labels.task, gold_labels.annotator, gold_labels.id DESC;
+
+--
+-- Name: VIEW gold_label_opinions; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_label_opinions IS 'What each annotator says about each document and task: the newest label.';
+
+--
+-- Name: COLUMN gold_label_opinions.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_label_opinions.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.task IS 'The classification task.';
+
+--
+-- Name: COLUMN gold_label_opinions.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.annotator IS 'Who says so.';
+
+--
+-- Name: COLUMN gold_label_opinions.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.label IS 'The annotator''s newest label.';
+
+--
+-- Name: COLUMN gold_label_opinions.source; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.source IS 'Where it comes from.';
+
+--
+-- Name: COLUMN gold_label_opinions.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.created_at IS 'When.';
+
+--
+-- Name: COLUMN gold_label_opinions.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_label_opinions.id IS 'Row of glossator.gold_labels.';
+
+--
+-- Name: gold_current_labels; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_current_labels AS
+ SELECT DISTINCT ON (v.document_id, v.task) v.document_id,
+    v.task,
+    v.label,
+    v.annotator,
+    v.source,
+    v.created_at,
+    v.id,
+    v.votes,
+    v.annotators
+   FROM ((( SELECT c.document_id,
+            c.task,
+            c.annotator,
+            c.label,
+            c.source,
+            c.created_at,
+            c.id,
+            c.votes,
+            c.annotators,
+            c.most,
+            count(*) FILTER (WHERE (c.votes = c.most)) OVER (PARTITION BY c.document_id, c.task) AS "leading"
+           FROM ( SELECT n.document_id,
+                    n.task,
+                    n.annotator,
+                    n.label,
+                    n.source,
+                    n.created_at,
+                    n.id,
+                    n.votes,
+                    n.annotators,
+                    max(n.votes) OVER (PARTITION BY n.document_id, n.task) AS most
+                   FROM ( SELECT o.document_id,
+                            o.task,
+                            o.annotator,
+                            o.label,
+                            o.source,
+                            o.created_at,
+                            o.id,
+                            count(*) OVER (PARTITION BY o.document_id, o.task, o.label) AS votes,
+                            count(*) OVER (PARTITION BY o.document_id, o.task) AS annotators
+                           FROM glossator.gold_label_opinions o) n) c) v
+     JOIN glossator.documents d ON ((d.id = v.document_id)))
+     LEFT JOIN glossator.gold_policies p ON ((p.collection = d.collection)))
+  WHERE ((v.annotators >= COALESCE(p.minimum_annotators, 1)) AND ((COALESCE(p.resolution, 'newest'::text) = 'newest'::text) OR ((v.votes = v.most) AND (v."leading" = v.most))))
+  ORDER BY v.document_id, v.task, v.id DESC;
 
 --
 -- Name: VIEW gold_current_labels; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON VIEW glossator.gold_current_labels IS 'The newest label of every document and task: what training reads.';
+COMMENT ON VIEW glossator.gold_current_labels IS 'The label that counts, of every document and task: what training reads. As glossator.gold_policies says the newest (the default), or what most annotators say.';
 
 --
 -- Name: COLUMN gold_current_labels.document_id; Type: COMMENT; Schema: glossator; Owner: -
@@ -3924,7 +4503,7 @@ COMMENT ON COLUMN glossator.gold_current_labels.task IS 'The classification task
 -- Name: COLUMN gold_current_labels.label; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.gold_current_labels.label IS 'Its newest label.';
+COMMENT ON COLUMN glossator.gold_current_labels.label IS 'The label that counts.';
 
 --
 -- Name: COLUMN gold_current_labels.annotator; Type: COMMENT; Schema: glossator; Owner: -
@@ -3951,6 +4530,151 @@ COMMENT ON COLUMN glossator.gold_current_labels.created_at IS 'When.';
 COMMENT ON COLUMN glossator.gold_current_labels.id IS 'Row of glossator.gold_labels.';
 
 --
+-- Name: COLUMN gold_current_labels.votes; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.votes IS 'Annotators who say this label.';
+
+--
+-- Name: COLUMN gold_current_labels.annotators; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current_labels.annotators IS 'Annotators who say anything about the document and task.';
+
+--
+-- Name: gold_current; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.gold_current AS
+ SELECT d.collection,
+    d.external_id,
+    c.document_id,
+    c.task,
+    c.label,
+    NULL::integer AS start_char,
+    NULL::integer AS end_char,
+    NULL::text AS surface,
+    c.annotator,
+    c.created_at
+   FROM (glossator.gold_current_labels c
+     JOIN glossator.documents d ON ((d.id = c.document_id)))
+UNION ALL
+ SELECT d.collection,
+    d.external_id,
+    c.document_id,
+    c.task,
+    c.type AS label,
+    c.start_char,
+    c.end_char,
+    c.surface,
+    c.annotator,
+    c.created_at
+   FROM (glossator.gold_current_entities c
+     JOIN glossator.documents d ON ((d.id = c.document_id)));
+
+--
+-- Name: VIEW gold_current; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.gold_current IS 'All gold that counts, labels and entities, as training reads it.';
+
+--
+-- Name: COLUMN gold_current.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.collection IS 'Where the document is.';
+
+--
+-- Name: COLUMN gold_current.external_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.external_id IS 'What its owner calls it.';
+
+--
+-- Name: COLUMN gold_current.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.document_id IS 'The document.';
+
+--
+-- Name: COLUMN gold_current.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.task IS 'The task.';
+
+--
+-- Name: COLUMN gold_current.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.label IS 'The label, or the entity''s type.';
+
+--
+-- Name: COLUMN gold_current.start_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.start_char IS 'Where the entity begins, in code points from 0; null for a label.';
+
+--
+-- Name: COLUMN gold_current.end_char; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.end_char IS 'Where it ends, exclusive; null for a label.';
+
+--
+-- Name: COLUMN gold_current.surface; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.surface IS 'The text there; null for a label.';
+
+--
+-- Name: COLUMN gold_current.annotator; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.annotator IS 'Who said so last.';
+
+--
+-- Name: COLUMN gold_current.created_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_current.created_at IS 'When.';
+
+--
+-- Name: gold_declared; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.gold_declared (
+    collection text NOT NULL,
+    task text NOT NULL,
+    label text NOT NULL,
+    CONSTRAINT gold_declared_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT gold_declared_task_check CHECK ((btrim(task) <> ''::text))
+);
+
+--
+-- Name: TABLE gold_declared; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.gold_declared IS 'The labels and entity types that a collection takes while its policy says accepts_new = false.';
+
+--
+-- Name: COLUMN gold_declared.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_declared.collection IS 'Whose gold.';
+
+--
+-- Name: COLUMN gold_declared.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_declared.task IS 'The task.';
+
+--
+-- Name: COLUMN gold_declared.label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.gold_declared.label IS 'A label of a classification, or a type of an entity task.';
+
+--
 -- Name: gold_entities_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
 --
 
@@ -3975,6 +4699,79 @@ ALTER TABLE glossator.gold_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: label_conflicts; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.label_conflicts AS
+ SELECT d.collection,
+    d.external_id,
+    v.document_id,
+    v.task,
+    (sum(v.votes))::bigint AS annotators,
+    jsonb_object_agg(v.label, v.said_by) AS opinions,
+    ( SELECT c.label
+           FROM glossator.gold_current_labels c
+          WHERE ((c.document_id = v.document_id) AND (c.task = v.task))) AS counts
+   FROM (( SELECT gold_label_opinions.document_id,
+            gold_label_opinions.task,
+            gold_label_opinions.label,
+            count(*) AS votes,
+            jsonb_agg(gold_label_opinions.annotator ORDER BY gold_label_opinions.annotator) AS said_by
+           FROM glossator.gold_label_opinions
+          GROUP BY gold_label_opinions.document_id, gold_label_opinions.task, gold_label_opinions.label) v
+     JOIN glossator.documents d ON ((d.id = v.document_id)))
+  GROUP BY d.collection, d.external_id, v.document_id, v.task
+ HAVING (count(*) > 1);
+
+--
+-- Name: VIEW label_conflicts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.label_conflicts IS 'Documents whose annotators give different labels. Somebody who looks again inserts a label; it replaces the annotator''s own.';
+
+--
+-- Name: COLUMN label_conflicts.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.collection IS 'Where the document is.';
+
+--
+-- Name: COLUMN label_conflicts.external_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.external_id IS 'What its owner calls it.';
+
+--
+-- Name: COLUMN label_conflicts.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.document_id IS 'The document.';
+
+--
+-- Name: COLUMN label_conflicts.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.task IS 'The classification task.';
+
+--
+-- Name: COLUMN label_conflicts.annotators; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.annotators IS 'How many people say something.';
+
+--
+-- Name: COLUMN label_conflicts.opinions; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.opinions IS 'By label, the annotators whose newest label it is.';
+
+--
+-- Name: COLUMN label_conflicts.counts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_conflicts.counts IS 'The label that counts all the same; null: none, and training leaves the document out of the task.';
 
 --
 -- Name: labels; Type: TABLE; Schema: glossator; Owner: -
@@ -4789,7 +5586,7 @@ COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
 -- Name: COLUMN training_runs.record; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well: what `glossator report` shows.';
+COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well, and under gate why its model came into force or did not, with every figure and threshold.';
 
 --
 -- Name: training_runs_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
@@ -4944,6 +5741,13 @@ ALTER TABLE ONLY glossator.gold_complete
     ADD CONSTRAINT gold_complete_pkey PRIMARY KEY (document_id, task, annotator);
 
 --
+-- Name: gold_declared gold_declared_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_declared
+    ADD CONSTRAINT gold_declared_pkey PRIMARY KEY (collection, task, label);
+
+--
 -- Name: gold_entities gold_entities_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -4956,6 +5760,13 @@ ALTER TABLE ONLY glossator.gold_entities
 
 ALTER TABLE ONLY glossator.gold_labels
     ADD CONSTRAINT gold_labels_pkey PRIMARY KEY (id);
+
+--
+-- Name: gold_policies gold_policies_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_policies
+    ADD CONSTRAINT gold_policies_pkey PRIMARY KEY (collection);
 
 --
 -- Name: labels labels_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
@@ -5191,6 +6002,12 @@ CREATE TRIGGER failures_tally_inserted AFTER INSERT ON glossator.failures REFERE
 CREATE TRIGGER failures_tally_truncated AFTER TRUNCATE ON glossator.failures FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
 
 --
+-- Name: gold_complete gold_complete_declared; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_complete_declared AFTER INSERT ON glossator.gold_complete REFERENCING NEW TABLE AS new_gold FOR EACH STATEMENT EXECUTE FUNCTION glossator.refuse_undeclared_gold('');
+
+--
 -- Name: gold_entities gold_entities_append_only; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
@@ -5203,6 +6020,12 @@ CREATE TRIGGER gold_entities_append_only BEFORE UPDATE ON glossator.gold_entitie
 CREATE TRIGGER gold_entities_check AFTER INSERT ON glossator.gold_entities REFERENCING NEW TABLE AS new_gold FOR EACH STATEMENT EXECUTE FUNCTION glossator.check_gold_entities();
 
 --
+-- Name: gold_entities gold_entities_declared; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_entities_declared AFTER INSERT ON glossator.gold_entities REFERENCING NEW TABLE AS new_gold FOR EACH STATEMENT EXECUTE FUNCTION glossator.refuse_undeclared_gold('type');
+
+--
 -- Name: gold_entities gold_entities_locate; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
@@ -5213,6 +6036,12 @@ CREATE TRIGGER gold_entities_locate BEFORE INSERT ON glossator.gold_entities FOR
 --
 
 CREATE TRIGGER gold_labels_append_only BEFORE UPDATE ON glossator.gold_labels FOR EACH ROW EXECUTE FUNCTION glossator.refuse_gold_update();
+
+--
+-- Name: gold_labels gold_labels_declared; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER gold_labels_declared AFTER INSERT ON glossator.gold_labels REFERENCING NEW TABLE AS new_gold FOR EACH STATEMENT EXECUTE FUNCTION glossator.refuse_undeclared_gold('label');
 
 --
 -- Name: gold_labels gold_labels_not_empty; Type: TRIGGER; Schema: glossator; Owner: -
@@ -5343,6 +6172,13 @@ ALTER TABLE ONLY glossator.gold_complete
     ADD CONSTRAINT gold_complete_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
 
 --
+-- Name: gold_declared gold_declared_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_declared
+    ADD CONSTRAINT gold_declared_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
+
+--
 -- Name: gold_entities gold_entities_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -5355,6 +6191,13 @@ ALTER TABLE ONLY glossator.gold_entities
 
 ALTER TABLE ONLY glossator.gold_labels
     ADD CONSTRAINT gold_labels_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: gold_policies gold_policies_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.gold_policies
+    ADD CONSTRAINT gold_policies_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
 
 --
 -- Name: labels labels_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

@@ -25,11 +25,16 @@ package struct LabelledDocument: Sendable, Equatable {
     /// learned from and scored.
     package let completeTasks: Set<String>
     package let entities: [GoldEntity]
+    /// By task, what names its gold: rows of `gold_labels` or `gold_entities`, none for a document without entities.
+    package let goldIDs: [String: [Int64]]
+    /// Tasks whose gold no run has learned from yet.
+    package let newTasks: Set<String>
 
     package init(
         id: Int64, body: String, bodyHash: [UInt8], labels: [String: String], completeTasks: Set<String>,
-        entities: [GoldEntity]
+        entities: [GoldEntity], goldIDs: [String: [Int64]] = [:], newTasks: Set<String> = []
     ) {
+        (self.goldIDs, self.newTasks) = (goldIDs, newTasks)
         self.id = id
         self.body = body
         self.bodyHash = bodyHash

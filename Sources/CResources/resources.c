@@ -39,6 +39,12 @@ static const unsigned char migration_0012[] = {
 static const unsigned char migration_0013[] = {
 #embed "../../migrations/0013_training_record.sql"
 };
+static const unsigned char migration_0014[] = {
+#embed "../../migrations/0014_gold_views.sql"
+};
+static const unsigned char migration_0015[] = {
+#embed "../../migrations/0015_manifest.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -64,6 +70,8 @@ static const glossator_resource migrations[] = {
     RESOURCE("0011_certificates.sql", migration_0011),
     RESOURCE("0012_learned_layers.sql", migration_0012),
     RESOURCE("0013_training_record.sql", migration_0013),
+    RESOURCE("0014_gold_views.sql", migration_0014),
+    RESOURCE("0015_manifest.sql", migration_0015),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

@@ -40,6 +40,22 @@ package struct EmbeddingReader: Sendable {
         }
     }
 
+    /// Embeddings of whole documents, by document; those that were read by sentences are left out, and those that were not
+    /// read at all.
+    ///
+    /// - Throws: `embedding-damaged`, as `EmbeddingCodec.decode`.
+    package func wholeDocuments(_ ids: [Int64], spaceID: Int32) async throws(Fault) -> [Int64: [Float]] {
+        var found: [Int64: [Float]] = [:]
+        for first in stride(from: 0, to: ids.count, by: 2_000) {
+            let page = Array(ids[first..<min(first + 2_000, ids.count)])
+            let rows = try await connection.rows(of: Self.ofWholeDocuments, [.int8s(page), .int4(spaceID)]) {
+                (row) throws(Fault) in (try row.int64(0), try EmbeddingCodec.decode(row.bytes(1)))
+            }
+            for (id, embedding) in rows { found[id] = embedding }
+        }
+        return found
+    }
+
     /// All segments of one document.
     package func embeddings(documentID: Int64, spaceID: Int32) async throws(Fault) -> [StoredEmbedding] {
         try await connection.rows(of: Self.ofDocument, [.int8(documentID), .int4(spaceID)]) {
@@ -71,6 +87,15 @@ package struct EmbeddingReader: Sendable {
         ORDER BY e.document_id, e.segment LIMIT $4::integer
         """)
 
+    private static let ofWholeDocuments = Statement(
+        "embedding_of_whole_documents",
+        """
+        SELECT e.document_id, e.data
+        FROM glossator.embeddings e JOIN glossator.annotations a ON a.document_id = e.document_id
+        WHERE e.document_id = ANY ($1::bigint[]) AND e.space_id = $2::integer AND e.segment = 0
+            AND a.segmentation = 'document'
+        """)
+
     private static let ofDocument = Statement(
         "embedding_of_document",
         """
@@ -78,5 +103,5 @@ package struct EmbeddingReader: Sendable {
         WHERE document_id = $1::bigint AND space_id = $2::integer ORDER BY segment
         """)
 
-    static let statements = [page, pageOfCollection, ofDocument]
+    static let statements = [page, pageOfCollection, ofWholeDocuments, ofDocument]
 }

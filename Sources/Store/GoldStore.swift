@@ -50,6 +50,7 @@ package struct GoldStore: Sendable {
     ///
     /// - Throws: `gold-entity-outside`, `gold-entity-overlap`, `gold-entity-span`, `gold-entity-empty`,
     ///   `gold-label-empty`, `row-missing` (no such document); the message names the document and the span.
+    ///   `gold-undeclared` where the collection takes declared tasks, labels and types only; the hint names them.
     @discardableResult
     package func insert(
         labels: [Label] = [], entities: [Marking] = [], complete: [Complete] = [], annotator: String? = nil,
@@ -88,9 +89,11 @@ package struct GoldStore: Sendable {
         }
     }
 
-    /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts: the
-    /// newest label of each task, the spans of the annotator who spoke last. Empty at the end; the next page begins
-    /// after the last document's id. Short reads, so that training holds no snapshot.
+    /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts as
+    /// `glossator.gold_policies` has it: by default the newest label of each task, the spans of the annotator who spoke
+    /// last. A document about which nothing counts, because people differ or are too few, has no label and no complete
+    /// task. Empty at the end; the next page begins after the last document's id. Short reads, so that training holds no
+    /// snapshot.
     package func labelledDocuments(
         in collection: String, after id: Int64 = 0, limit: Int = 500
     ) async throws(Fault) -> [LabelledDocument] {
@@ -99,20 +102,25 @@ package struct GoldStore: Sendable {
             let labels: [String: String] = try JSON.value(of: row.json(3))
             let complete: [String] = try JSON.value(of: row.json(4))
             let spans: [Span] = try JSON.value(of: row.json(5))
+            let said: [Said] = try JSON.value(of: row.json(6))
             return LabelledDocument(
                 id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: labels,
                 completeTasks: Set(complete),
-                entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) })
+                entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) },
+                goldIDs: Dictionary(said.map { ($0.task, $0.ids) }, uniquingKeysWith: { first, _ in first }),
+                newTasks: Set(said.filter(\.isNew).map(\.task)))
         }
     }
 
-    /// Every page of `labelledDocuments`, one after the other.
+    /// Every page of `labelledDocuments`, one after the other, without the documents about which nothing counts.
     package func allLabelledDocuments(in collection: String) async throws(Fault) -> [LabelledDocument] {
         var all: [LabelledDocument] = []
+        var last: Int64 = 0
         while true {
-            let page = try await labelledDocuments(in: collection, after: all.last?.id ?? 0)
-            if page.isEmpty { return all }
-            all += page
+            let page = try await labelledDocuments(in: collection, after: last)
+            guard let end = page.last else { return all }
+            last = end.id
+            all += page.filter { !$0.labels.isEmpty || !$0.completeTasks.isEmpty }
         }
     }
 
@@ -163,6 +171,12 @@ package struct GoldStore: Sendable {
         let start: Int
         let end: Int
     }
+
+    private struct Said: Decodable {
+        let task: String
+        let ids: [Int64]
+        let isNew: Bool
+    }
 }
 
 extension [GoldStore.Marking] {
@@ -182,8 +196,9 @@ extension GoldStore {
         INSERT INTO glossator.gold_labels (document_id, task, label, annotator, source)
         SELECT n.document_id, n.task, n.label, coalesce($4::text, current_user), $5::text
         FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS n (document_id, task, label, place)
-        LEFT JOIN glossator.gold_current_labels c ON c.document_id = n.document_id AND c.task = n.task
-        WHERE (c.label, c.annotator) IS DISTINCT FROM (n.label, coalesce($4::text, current_user))
+        LEFT JOIN glossator.gold_label_opinions o ON o.document_id = n.document_id AND o.task = n.task
+            AND o.annotator = coalesce($4::text, current_user)
+        WHERE o.label IS DISTINCT FROM n.label
         ORDER BY n.place
         """)
 
@@ -239,7 +254,8 @@ extension GoldStore {
                     OR EXISTS (SELECT FROM glossator.gold_complete g WHERE g.document_id = d.id))
             ORDER BY d.id LIMIT $3::integer
         )
-        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]')
+        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]'),
+            coalesce(s.said, '[]')
         FROM page p
         LEFT JOIN LATERAL (
             SELECT jsonb_object_agg(g.task, g.label) AS labels
@@ -254,6 +270,18 @@ extension GoldStore {
                 ORDER BY g.task, g.start_char) AS spans
             FROM glossator.gold_current_entities g WHERE g.document_id = p.id
         ) e ON true
+        LEFT JOIN LATERAL (
+            SELECT jsonb_agg(jsonb_build_object(
+                'task', g.task, 'ids', g.ids, 'isNew', NOT glossator.is_learned(p.id, g.task, g.ids))) AS said
+            FROM (
+                SELECT c.task, ARRAY[c.id] AS ids FROM glossator.gold_current_labels c WHERE c.document_id = p.id
+                UNION ALL
+                SELECT c.task, ARRAY(
+                    SELECT n.id FROM glossator.gold_current_entities n
+                    WHERE n.document_id = p.id AND n.task = c.task ORDER BY n.id)
+                FROM glossator.gold_current_tasks c WHERE c.document_id = p.id
+            ) g
+        ) s ON true
         ORDER BY p.id
         """)
 

@@ -48,6 +48,45 @@ package struct TrainingRunStore: Sendable {
         }
     }
 
+    /// One document's gold of one task in a run.
+    package struct ManifestRow: Sendable, Hashable {
+        package let documentID: Int64
+        package let task: String
+        /// training, validation or held_out.
+        package let part: String
+        package let isNew: Bool
+        package let goldIDs: [Int64]
+
+        package init(documentID: Int64, task: String, part: String, isNew: Bool, goldIDs: [Int64]) {
+            (self.documentID, self.task, self.part) = (documentID, task, part)
+            (self.isNew, self.goldIDs) = (isNew, goldIDs)
+        }
+    }
+
+    /// Writes down what a run learns from and is judged by, all or nothing; what is there already stays.
+    ///
+    /// - Throws: `training-lost` when the run was closed as dead meanwhile.
+    package func record(_ rows: [ManifestRow], of run: Int64) async throws(Fault) {
+        try await connection.transaction { (session) throws(Fault) in
+            guard try session.query(Self.beat, [.int8(run)]).affected == 1 else { throw Self.lost(run) }
+            for first in stride(from: 0, to: rows.count, by: 5_000) {
+                let page = rows[first..<min(first + 5_000, rows.count)]
+                _ = try session.query(
+                    Self.manifest,
+                    [
+                        .int8(run), .int8s(page.map(\.documentID)), .texts(page.map(\.task)), .texts(page.map(\.part)),
+                        .texts(page.map { $0.isNew ? "t" : "f" }),
+                        .texts(page.map { "{" + $0.goldIDs.map(String.init).joined(separator: ",") + "}" }),
+                    ])
+            }
+        }
+    }
+
+    /// The last run of a collection that made a model; nil before the first.
+    package func lastThatLearned(collection: String) async throws(Fault) -> RunRow? {
+        try await runs(collection: collection, finished: true, limit: 50).first { $0.modelID != nil }
+    }
+
     /// Closes a run; with `.promoted` its model comes into force in the same transaction.
     ///
     /// - Parameter metricsBefore: JSON text, as `metricsAfter`.
@@ -157,6 +196,16 @@ package struct TrainingRunStore: Sendable {
         "training_beat",
         "UPDATE glossator.training_runs SET beat_at = now() WHERE id = $1::bigint AND status = 'running'")
 
+    private static let manifest = Statement(
+        "training_manifest",
+        """
+        INSERT INTO glossator.training_rows (run_id, document_id, task, part, is_new, gold_ids)
+        SELECT $1::bigint, n.document_id, n.task, n.part, n.is_new::boolean, n.gold_ids::bigint[]
+        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+            AS n (document_id, task, part, is_new, gold_ids)
+        ON CONFLICT DO NOTHING
+        """)
+
     private static let finish = Statement(
         "training_finish",
         """
@@ -178,5 +227,5 @@ package struct TrainingRunStore: Sendable {
         ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, beat, finish, list]
+    static let statements = [ensureCollection, closeDead, start, beat, manifest, finish, list]
 }

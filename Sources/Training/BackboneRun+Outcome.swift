@@ -35,7 +35,8 @@ extension BackboneRun {
         }
         let heads = try draft.headSet()
         var outcome = TrainingOutcome(
-            heads: heads, before: probed.before, after: try Evaluation(of: heads, on: held), tasks: trained,
+            heads: heads, before: probed.before, after: try Evaluation(of: heads, on: held),
+            answersBefore: probed.answersBefore, answersAfter: try HeldOutAnswers(of: heads, on: held), tasks: trained,
             worst: WorstError.find(heads, on: held))
         outcome.learnedParts = parts
         outcome.learnedSpace = learned.space

@@ -21,6 +21,30 @@ package struct Calibration: Sendable, Hashable, Codable {
     /// - Parameter predictions: the probability of each predicted label, and whether it was right.
     package init(of predictions: [(confidence: Double, isCorrect: Bool)], binCount: Int = 15) {
         let width = 1 / Double(max(binCount, 1))
+        bins = Self.tallies(of: predictions, binCount: binCount).enumerated().map { index, tally in
+            Bin(
+                lower: Double(index) * width, upper: Double(index + 1) * width, count: tally.count,
+                confidence: tally.count == 0 ? 0 : tally.confidence / Double(tally.count),
+                accuracy: ratio(tally.correct, tally.count))
+        }
+        expectedError = Self.expectedError(of: predictions, binCount: binCount)
+    }
+
+    /// `expectedError` alone.
+    static func expectedError(
+        of predictions: some Collection<(confidence: Double, isCorrect: Bool)>, binCount: Int = 15
+    ) -> Double {
+        let total = Double(max(predictions.count, 1))
+        return tallies(of: predictions, binCount: binCount).reduce(0) {
+            $0 + abs(Double($1.correct) - $1.confidence) / total
+        }
+    }
+
+    /// Predictions, summed confidence and right predictions by bin.
+    private static func tallies(
+        of predictions: some Collection<(confidence: Double, isCorrect: Bool)>, binCount: Int
+    ) -> [(count: Int, confidence: Double, correct: Int)] {
+        let width = 1 / Double(max(binCount, 1))
         var tallies = [(count: Int, confidence: Double, correct: Int)](
             repeating: (0, 0, 0), count: max(binCount, 1))
         for prediction in predictions {
@@ -30,14 +54,7 @@ package struct Calibration: Sendable, Hashable, Codable {
             tallies[index].confidence += prediction.confidence
             tallies[index].correct += prediction.isCorrect ? 1 : 0
         }
-        bins = tallies.enumerated().map { index, tally in
-            Bin(
-                lower: Double(index) * width, upper: Double(index + 1) * width, count: tally.count,
-                confidence: tally.count == 0 ? 0 : tally.confidence / Double(tally.count),
-                accuracy: ratio(tally.correct, tally.count))
-        }
-        let total = Double(max(predictions.count, 1))
-        expectedError = bins.reduce(0) { $0 + Double($1.count) / total * abs($1.accuracy - $1.confidence) }
+        return tallies
     }
 }
 

@@ -48,7 +48,7 @@ package struct ClassificationMetrics: Sendable, Hashable, Codable {
         var (correct, loss) = (0, 0.0)
         var predictions: [(confidence: Double, isCorrect: Bool)] = []
         for (gold, row) in zip(gold, probabilities) {
-            let best = row.indices.max { row[$0] < row[$1] || (row[$0] == row[$1] && $0 > $1) } ?? 0
+            let best = mostProbable(row)
             confusion[gold][best] += 1
             if best == gold { correct += 1 }
             loss -= log(max(Double(row[gold]), 1e-12))
@@ -70,4 +70,9 @@ package struct ClassificationMetrics: Sendable, Hashable, Codable {
         let seen = labels.filter { $0.support + $0.predicted > 0 }
         macroF1 = seen.isEmpty ? 0 : seen.reduce(0) { $0 + $1.f1 } / Double(seen.count)
     }
+}
+
+/// Index of the largest value, the first of equals; 0 of none.
+func mostProbable(_ row: [Float]) -> Int {
+    row.indices.max { row[$0] < row[$1] || (row[$0] == row[$1] && $0 > $1) } ?? 0
 }

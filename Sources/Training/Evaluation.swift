@@ -56,20 +56,28 @@ package struct Evaluation: Sendable, Hashable, Codable {
     ) throws(Fault) -> ClassificationMetrics {
         let gold = rows.map { $0.labels[head.task.name] ?? "" }
         let labels = head.task.labels + Set(gold).subtracting(head.task.labels).sorted()
-        let hidden = head.weights.columns
-        try check(rows.allSatisfy { $0.embedding.count == hidden }, head.task, hidden)
-        let inputs = Matrix(rows: rows.count, columns: hidden, values: rows.flatMap(\.embedding))
-        let probabilities = head.probabilities(of: inputs)
+        let probabilities = try probabilities(of: head, on: rows)
         let unknown = [Float](repeating: 0, count: labels.count - head.task.labels.count)
         return try ClassificationMetrics(
             labels: labels, gold: gold.map { labels.firstIndex(of: $0) ?? 0 },
             probabilities: rows.indices.map { Array(probabilities.row($0)) + unknown })
     }
 
-    /// - Parameter rows: all labelled for the head's task.
-    static func metrics(of head: EntityHead, on rows: [TrainingExample]) throws(Fault) -> EntityMetrics {
+    /// `[rows, labels of the head]`.
+    static func probabilities(of head: ClassificationHead, on rows: [TrainingExample]) throws(Fault) -> Matrix {
+        let hidden = head.weights.columns
+        try check(rows.allSatisfy { $0.embedding.count == hidden }, head.task, hidden)
+        return head.probabilities(of: Matrix(rows: rows.count, columns: hidden, values: rows.flatMap(\.embedding)))
+    }
+
+    static func check(_ rows: [TrainingExample], fit head: EntityHead) throws(Fault) {
         let (hidden, layers) = (head.hidden, head.context?.mix.count ?? 0)
         try check(rows.allSatisfy { $0.fits(head.task, hidden: hidden, layers: layers) }, head.task, hidden)
+    }
+
+    /// - Parameter rows: all labelled for the head's task.
+    static func metrics(of head: EntityHead, on rows: [TrainingExample]) throws(Fault) -> EntityMetrics {
+        try check(rows, fit: head)
         return try EntityScorer.score(
             gold: rows.map { $0.tags[head.task.name] ?? [] }, predicted: rows.map { tags(by: head, for: $0) })
     }

@@ -13,6 +13,12 @@ extension ExampleBuilder {
         var known: [[UInt8]: DocumentFeatures] = [:]
         var rest = Portion(wantsWords: portion.wantsWords)
         for (hash, request) in zip(portion.hashes, portion.requests) {
+            if !portion.wantsWords, let embedding = stored[hash] {
+                known[hash] = DocumentFeatures(
+                    embedding: embedding, words: Matrix(rows: 0, columns: embedding.count), wordSpans: [],
+                    wordIndices: [], wordCount: 0, tokenCount: 0)
+                continue
+            }
             let key = FeatureCache.key(hash, kind: kind(portion.wantsWords))
             if let block = cache.read(key), let features = DocumentFeatures(block) {
                 known[hash] = features

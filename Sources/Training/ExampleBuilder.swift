@@ -27,17 +27,21 @@ package struct ExampleBuilder: Sendable {
     private let tasks: [AnnotationTask]
     let wantsLayers: Bool
     let cache: FeatureCache
+    let stored: [[UInt8]: [Float]]
 
     /// - Parameters:
     ///   - wantsLayers: whether an entity head looks at words' states in all layers; features are then as many times as
     ///     large.
     ///   - cache: of `cacheSpace`, for texts that were read before.
+    ///   - stored: embeddings by the texts' sha256, of the backbone's space, for texts whose words nobody asks for: these
+    ///     are not read again.
     /// - Throws: what `FeatureExtractor.init` throws.
     package init(
         backbone: Backbone, tasks: [AnnotationTask], wantsLayers: Bool = false,
-        tokenBudget: Int = BatchPlanner.defaultTokenBudget, cache: FeatureCache = .none
+        tokenBudget: Int = BatchPlanner.defaultTokenBudget, cache: FeatureCache = .none,
+        stored: [[UInt8]: [Float]] = [:]
     ) throws(Fault) {
-        (self.wantsLayers, self.cache) = (wantsLayers, cache)
+        (self.wantsLayers, self.cache, self.stored) = (wantsLayers, cache, stored)
         extractor = try FeatureExtractor(backbone: backbone, tokenBudget: tokenBudget)
         self.tasks = tasks
     }

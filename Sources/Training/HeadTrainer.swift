@@ -10,6 +10,9 @@ package struct TrainingOutcome: Sendable {
     package var before: Evaluation
     /// The trained heads on the same rows. No held-out row was learned from or chosen by.
     package let after: Evaluation
+    /// What the heads of the model in force answer there, those only that it has: what `PromotionRule` compares.
+    package var answersBefore: HeldOutAnswers
+    package let answersAfter: HeldOutAnswers
     /// In the order of the tasks that were asked for.
     package let tasks: [TaskTraining]
     /// The trained heads' worst on the held-out rows.
@@ -170,7 +173,12 @@ package struct HeadTrainer: Sendable {
         let heads = try after.headSet()
         return TrainingOutcome(
             heads: heads, before: try Evaluation(of: before.headSet(), on: sorted.heldOut),
-            after: try Evaluation(of: heads, on: sorted.heldOut), tasks: trained,
+            after: try Evaluation(of: heads, on: sorted.heldOut),
+            answersBefore: try initial.map { initial throws(Fault) in
+                try HeldOutAnswers(of: initial, on: sorted.heldOut)
+            }
+                ?? HeldOutAnswers(),
+            answersAfter: try HeldOutAnswers(of: heads, on: sorted.heldOut), tasks: trained,
             worst: WorstError.find(heads, on: sorted.heldOut))
     }
 

@@ -7,7 +7,7 @@ struct RandomSource: Sendable {
     private let seed: UInt64
 
     private enum Stream: UInt32 {
-        case initialWeights, order, dropout, hiddenDropout
+        case initialWeights, order, dropout, hiddenDropout, resampling, swapping
     }
 
     init(seed: UInt64, task: String) {
@@ -32,6 +32,16 @@ struct RandomSource: Sendable {
     /// The order of `count` documents in an epoch.
     func order(of count: Int, epoch: Int) -> [Int] {
         CounterRandom(seed: seed, stream: Stream.order.rawValue).permutation(of: count, step: epoch)
+    }
+
+    /// Numbers in [0, 1) that say which rows resample `index` draws.
+    func fillResample(_ values: inout [Float], index: Int) {
+        CounterRandom(seed: seed, stream: Stream.resampling.rawValue).fill(&values, step: index)
+    }
+
+    /// Numbers in [0, 1) that say which pairs randomization `index` swaps.
+    func fillSwaps(_ values: inout [Float], index: Int) {
+        CounterRandom(seed: seed, stream: Stream.swapping.rawValue).fill(&values, step: index)
     }
 
     func fillDropoutMask(_ mask: inout [Float], rate: Float, step: Int, firstElement: Int = 0) {

@@ -51,6 +51,13 @@ import Testing
         #expect(progress.done == 3 && progress.total == 3)
         let throughput = try await database.status.throughput()
         #expect(throughput.documents == 3 && throughput.tokens == 21)
+        // Whole documents at once, none that was read by sentences, none that is not there.
+        let first = page.embeddings[0]
+        let ids = [first.documentID, 1_000_000]
+        let whole = try await reader.wholeDocuments(ids, spaceID: 1)
+        #expect(whole == [first.documentID: try EmbeddingCodec.decode(first.data)])
+        try database.psql("UPDATE glossator.annotations SET segmentation = 'sentence'")
+        #expect(try await reader.wholeDocuments(ids, spaceID: 1).isEmpty)
     }
 
     @Test func completingTwiceWritesOnce() async throws {

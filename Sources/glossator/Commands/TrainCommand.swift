@@ -11,8 +11,9 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             Each task with gold gets a head; by default the backbone stays as it is, and --freeze says what else may \
             learn. A share of the documents, chosen by the hash of their text, is held out and judges the result. The new \
-            model comes into force if it is not worse than the one in force; documents annotated before stay as they are \
-            until SELECT glossator.reannotate(collection => …).
+            model comes into force if it is shown to be no worse than the one in force on any task and better on one; \
+            documents annotated before stay as they are until SELECT glossator.reannotate(collection => …). What was learned from is in glossator.training_rows; a \
+            collection with little new gold since its last run is left alone (--min-new).
 
             Plans: all-frozen (only figures), backbone-frozen, head-frozen:TASK, layers:SPEC (these stay: \
             layers:embeddings,0-3), gradual (upper third learns, the middle third joins layer by layer), none \
@@ -27,6 +28,13 @@ struct TrainCommand: AsyncParsableCommand {
 
     @Option(name: .long, help: "if-better, always or never.")
     var promote: FineTune.Promotion = .ifBetter
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Leave a collection alone that was trained before and has fewer documents with new gold. Default: "
+                + "train.min-new, 50.", valueName: "documents"))
+    var minNew: Int?
 
     @Option(name: .long, help: "What stays as it is. Default: train.freeze, backbone-frozen.")
     var freeze: String?
@@ -54,19 +62,29 @@ struct TrainCommand: AsyncParsableCommand {
         let settings = try await options.load(and: [
             ("train.freeze", freeze, "--freeze"), ("train.memory-mib", memory.map(String.init), "--memory"),
             ("train.entity-head", entityHead, "--entity-head"),
+            ("train.min-new", minNew.map(String.init), "--min-new"),
         ])
         let context = try await ModelContext(settings, applicationName: "glossator train")
         _ = try settings.jointOptions.plan
         let fineTune = FineTune(
             context: context, collection: collection, promotion: promote,
-            onlyTasks: task.isEmpty ? nil : Set(task))
+            onlyTasks: task.isEmpty ? nil : Set(task), minimumNew: settings.integer("train.min-new"))
         if plan {
             print(try await fineTune.plan())
             return
         }
-        let report = try await fineTune.run()
+        let report: FineTune.Report
+        switch try await fineTune.run() {
+        case .trained(let trained): report = trained
+        case .tooLittleNew(let new, let since):
+            print(
+                "nothing was trained: \(new) documents in \(collection) have gold that is new since run \(since.id) "
+                    + "(\(since.startedAt.formatted(.iso8601))), and train.min-new is \(fineTune.minimumNew); "
+                    + "--min-new 0 trains all the same")
+            return
+        }
         print(report.text)
-        if reannotate, case .promote = report.decision {
+        if reannotate, report.decision.promotes {
             let count = try await DocumentStore(connection: context.connection).reannotate(collection: collection)
             print("\(count) documents are in the queue again")
         }
@@ -105,10 +123,7 @@ extension FineTune.Report {
                 ["task", "trained on", "chosen by", "held out", "epoch", "score", "before", "after", "cal. error"], rows
             ))
         lines.append("")
-        switch decision {
-        case .promote(let reason): lines.append("promoted: \(reason)")
-        case .keep(let reason): lines.append("kept \(parentName) in force: \(reason)")
-        }
+        lines.append((decision.promotes ? "promoted: " : "kept \(parentName) in force: ") + decision.reason)
         return lines.joined(separator: "\n")
     }
 }

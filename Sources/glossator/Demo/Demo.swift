@@ -47,9 +47,11 @@ struct Demo: Sendable {
         let promoted = runs.first { $0.status == "promoted" }
         if promoted == nil {
             say("train", "heads on the labelled mails, backbone frozen; a fifth is held out")
-            let report = try await FineTune(
-                context: context, collection: Self.collection, promotion: .ifBetter, onlyTasks: nil
-            ).run()
+            guard
+                case .trained(let report) = try await FineTune(
+                    context: context, collection: Self.collection, promotion: .ifBetter, onlyTasks: nil, minimumNew: 0
+                ).run()
+            else { return }
             Terminal.show(Self.scores(before: report.outcome.before, after: report.outcome.after))
             Terminal.show(
                 String(format: "  model %@ in %.0f s, ", (report.modelName ?? report.parentName), report.seconds)

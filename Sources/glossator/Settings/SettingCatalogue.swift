@@ -27,7 +27,8 @@ struct SettingDefinition: Sendable {
 /// Every key there is. A key that is not here is refused wherever it is found.
 enum SettingCatalogue {
     static let all: [SettingDefinition] =
-        database + models + worker + precision + housekeeping + training + encoderTraining + logging
+        database + models + worker + precision + housekeeping + training + encoderTraining + gold + gate
+        + logging
 
     static func definition(of key: String) -> SettingDefinition? { all.first { $0.key == key } }
 

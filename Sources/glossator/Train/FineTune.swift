@@ -7,6 +7,9 @@ import Training
 
 /// One fine-tune of a collection's model, from its gold rows to a stored and maybe promoted model:
 ///
+/// Gold that no run has learned from is learned together with a sample of the rest (`GoldSelection`), and a manifest says
+/// what that was.
+///
 ///     gold rows ─▶ features ─▶ train ─▶ evaluate ─▶ promote? ─▶ activate
 struct FineTune: Sendable {
     struct Report: Sendable {
@@ -17,6 +20,13 @@ struct FineTune: Sendable {
         let outcome: TrainingOutcome
         let decision: PromotionRule.Decision
         let seconds: Double
+    }
+
+    /// What came of it.
+    enum End: Sendable {
+        case trained(Report)
+        /// Nothing was done: `new` documents have gold that no run has learned from, and the last one was `since`.
+        case tooLittleNew(new: Int, since: TrainingRunStore.RunRow)
     }
 
     enum Promotion: String, Sendable, CaseIterable {
@@ -31,12 +41,22 @@ struct FineTune: Sendable {
     let promotion: Promotion
     /// Tasks to train; nil for all that have enough gold.
     let onlyTasks: Set<String>?
+    /// Documents with new gold below which a collection that has been trained before is left alone.
+    let minimumNew: Int
 
-    func run() async throws -> Report {
+    func run() async throws -> End {
         let started = ContinuousClock.now
         let (parent, counts, tasks) = try await begin()
-        let gold = GoldStore(connection: context.connection)
         let settings = context.settings
+        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
+        let gold = try await select(tasks, patience)
+        if gold.newDocuments < minimumNew,
+            let last = try await TrainingRunStore(connection: context.connection)
+                .lastThatLearned(collection: collection)
+        {
+            return .tooLittleNew(new: gold.newDocuments, since: last)
+        }
+        Terminal.note(gold.text)
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"))
@@ -51,29 +71,34 @@ struct FineTune: Sendable {
         }
         defer { heart.cancel() }
         do {
-            let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
-            let documents = try await patience.keepTrying("reading gold") {
-                try await gold.allLabelledDocuments(in: collection)
-            }
             let result = try await Learning(
-                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
-            ).run(documents, tasks: tasks, from: parent.bundle)
-            let record = try JSONText.of(RunRecord(result, settings: context.settings))
+                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost },
+                storedEmbeddings: { ids in
+                    try await patience.keepTrying("reading embeddings") {
+                        try await EmbeddingReader(connection: context.connection)
+                            .wholeDocuments(ids, spaceID: parent.row.spaceID)
+                    }
+                }
+            ).run(gold.documents, tasks: tasks, from: parent.bundle) { rows in
+                try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
+            }
             let decision: PromotionRule.Decision
             var stored: (id: Int64, name: String)?
             if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
-                decision = .keep(reason: "the plan left nothing to learn; these are the figures of the model in force")
+                decision = .init(
+                    promotes: false,
+                    reason: "the plan left nothing to learn; these are the figures of the model in force")
             } else {
                 stored = try await store(result, run: run, collection: collection, parent: parent, patience)
                 decision = try await patience.keepTrying("looking at the model in force") {
-                    try await unlessOvertaken(
-                        decide(result.outcome, parent: parent.bundle.heads, tasks: tasks), by: parent.row)
+                    try await unlessOvertaken(decide(result.outcome), by: parent.row)
                 }
             }
             let end: TrainingRunStore.End =
-                if case .promote = decision, let stored { .promoted(modelID: stored.id) } else {
+                if decision.promotes, let stored { .promoted(modelID: stored.id) } else {
                     .kept(modelID: stored?.id)
                 }
+            let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
             let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
             try await patience.keepTrying("closing the run") {
                 try await runs.finish(
@@ -81,9 +106,10 @@ struct FineTune: Sendable {
                     message: decision.reason)
             }
             result.outcome.resumeFile?.remove()
-            return Report(
-                runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
-                decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1))
+            return .trained(
+                Report(
+                    runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
+                    decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1)))
         } catch {
             let message = (error as? Fault)?.message ?? "\(error)"
             try? await runs.finish(run: run, end: .failed, message: message)
@@ -91,15 +117,27 @@ struct FineTune: Sendable {
         }
     }
 
+    private func select(_ tasks: [AnnotationTask], _ patience: Patience) async throws -> GoldSelection {
+        let store = GoldStore(connection: context.connection)
+        let all = try await patience.keepTrying("reading gold") {
+            try await store.allLabelledDocuments(in: collection)
+        }
+        return GoldSelection(
+            all, tasks: tasks, split: context.settings.headTrainingOptions.split,
+            replay: context.settings.integer("train.replay"))
+    }
+
     /// Somebody promoted or rolled back while the run learned: it was compared with a model that is no longer in force, so
     /// its own comes into force only when that was asked for.
     private func unlessOvertaken(
         _ decision: PromotionRule.Decision, by parent: ModelRegistry.ModelRow
     ) async throws -> PromotionRule.Decision {
-        guard case .promote = decision, promotion == .ifBetter else { return decision }
+        guard decision.promotes, promotion == .ifBetter else { return decision }
         let inForce = try await context.registry.modelInForce(collection: collection)
         guard inForce.modelID != parent.id else { return decision }
-        return .keep(reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
+        return decision.overruled(
+            promotes: false,
+            reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
     }
 
     /// The model in force, what gold there is, and the tasks that it is for.
@@ -155,19 +193,13 @@ struct FineTune: Sendable {
         return space
     }
 
-    private func decide(
-        _ outcome: TrainingOutcome, parent: HeadSet, tasks: [AnnotationTask]
-    ) -> PromotionRule.Decision {
-        let known = Set(parent.classification.map(\.task.name) + parent.entities.map(\.task.name))
-        let comparisons = tasks.compactMap { task -> PromotionRule.Comparison? in
-            guard let after = outcome.after.score(of: task.name) else { return nil }
-            let before = known.contains(task.name) ? outcome.before.score(of: task.name) : nil
-            return .init(task: task.name, before: before?.value, after: after.value)
-        }
-        switch promotion {
-        case .always: return .promote(reason: "as was asked for")
-        case .never: return .keep(reason: "as was asked for")
-        case .ifBetter: return PromotionRule().decide(comparisons)
+    private func decide(_ outcome: TrainingOutcome) -> PromotionRule.Decision {
+        let decision = context.settings.promotionRule.decide(
+            PairedTask.pair(before: outcome.answersBefore, after: outcome.answersAfter))
+        return switch promotion {
+        case .always: decision.overruled(promotes: true, reason: "as was asked for")
+        case .never: decision.overruled(promotes: false, reason: "as was asked for")
+        case .ifBetter: decision
         }
     }
 }

@@ -1,6 +1,7 @@
 import Annotations
 import Foundation
 import Model
+import Store
 import Training
 
 /// The learning part of a fine-tune: from labelled documents to heads, and maybe layers, with figures.
@@ -9,16 +10,21 @@ struct Learning: Sendable {
     /// Tasks that somebody asked for; nil for all that have enough gold.
     let onlyTasks: Set<String>?
     let isCancelled: @Sendable () -> Bool
+    /// Embeddings of these documents by the model in force, where daemons have stored any.
+    let storedEmbeddings: @Sendable ([Int64]) async throws -> [Int64: [Float]]
 
     struct Result: Sendable {
         let outcome: TrainingOutcome
         /// What the run began with: that of the model in force, or as it was imported.
         let backbone: Backbone
         let seconds: RunRecord.Seconds
+        /// Nil when all texts were read.
+        let stored: StoredFeatures.Check?
     }
 
     func run(
-        _ documents: [LabelledDocument], tasks: [AnnotationTask], from parent: ModelBundle
+        _ documents: [LabelledDocument], tasks: [AnnotationTask], from parent: ModelBundle,
+        writing manifest: ([TrainingRunStore.ManifestRow]) async throws -> Void
     ) async throws -> Result {
         let (probe, options) = (settings.headTrainingOptions, try settings.jointOptions)
         let trainsEncoder = try options.plan.trainsEncoder(
@@ -31,12 +37,15 @@ struct Learning: Sendable {
         // A chain is learned after the layers, on features of its own; the model in force is judged on the same features.
         let wantsLayers = (!trainsEncoder && probe.entityHead == .crf) || parent.heads.layers != nil
         var clock = StopWatch()
-        let set = try await read(documents, tasks: tasks, backbone, wantsLayers: wantsLayers, threads)
+        let stored = trainsEncoder ? nil : try await stored(documents, tasks: tasks, backbone, threads)
+        let set = try await read(
+            documents, tasks: tasks, backbone, wantsLayers: wantsLayers, stored: stored?.embeddings ?? [:], threads)
         let features = clock.lap()
         for (task, count) in set.unalignedEntities.sorted(by: { $0.key < $1.key }) where count > 0 {
             Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
         }
         let tasks = try ready(tasks, for: set.examples)
+        try await manifest(rows(documents, set, tasks: tasks, probe: probe))
         let trainer = try BackboneTrainer(
             probe: probe, options: options, workers: settings.workerThreads,
             tokenBudget: settings.integer("worker.batch-tokens"), caching: settings.featureCaching)
@@ -59,20 +68,68 @@ struct Learning: Sendable {
         progress.finish()
         let learning = clock.lap()
         if backbone.contentHash != parent.backbone.contentHash {
-            outcome.before = try await judge(parent, documents, set, tasks: tasks, probe: probe, threads)
+            (outcome.before, outcome.answersBefore) = try await judge(
+                parent, documents, set, tasks: tasks, probe: probe, threads)
         }
         return Result(
-            outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning))
+            outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning),
+            stored: stored?.check)
+    }
+
+    /// Which gold lies on which side.
+    private func rows(
+        _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask], probe: HeadTrainingOptions
+    ) throws(Fault) -> [TrainingRunStore.ManifestRow] {
+        let known = Dictionary(documents.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let partition = try HeadTrainer(options: probe).partition(set.examples, tasks: tasks)
+        var rows: [TrainingRunStore.ManifestRow] = []
+        for (part, examples) in [
+            ("training", partition.training), ("validation", partition.validation), ("held_out", partition.heldOut),
+        ] {
+            for example in examples {
+                guard let document = known[example.id] else { continue }
+                for task in tasks where example.labels[task.name] != nil || example.tags[task.name] != nil {
+                    rows.append(
+                        .init(
+                            documentID: document.id, task: task.name, part: part,
+                            isNew: document.newTasks.contains(task.name), goldIDs: document.goldIDs[task.name] ?? []))
+                }
+            }
+        }
+        return rows
+    }
+
+    /// Embeddings that may stand for documents whose words nobody asks for; nil when there are none, or they are not what
+    /// the encoder says.
+    private func stored(
+        _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, _ threads: ComputeThreads<Void>
+    ) async throws -> StoredFeatures? {
+        guard settings.flag("train.stored-embeddings") else { return nil }
+        let entityTasks = Set(tasks.filter { $0.kind == .entities }.map(\.name))
+        let labelled = documents.filter { $0.completeTasks.isDisjoint(with: entityTasks) }
+        let found = try await storedEmbeddings(labelled.map(\.id))
+        guard
+            let stored = try await StoredFeatures(
+                labelled, stored: found,
+                read: { try await read($0, tasks: tasks, backbone, wantsLayers: false, threads).examples })
+        else { return nil }
+        guard stored.check.isGood else {
+            Terminal.note(
+                "stored embeddings differ from what the encoder says (cosine \(stored.check.leastCosine)): all texts are read"
+            )
+            return nil
+        }
+        return stored
     }
 
     private func read(
         _ documents: [LabelledDocument], tasks: [AnnotationTask], _ backbone: Backbone, wantsLayers: Bool,
-        _ threads: ComputeThreads<Void>
+        stored: [[UInt8]: [Float]] = [:], _ threads: ComputeThreads<Void>
     ) async throws -> TrainingSet {
         let builder = try ExampleBuilder(
             backbone: backbone, tasks: tasks, wantsLayers: wantsLayers,
             tokenBudget: settings.integer("worker.batch-tokens"),
-            cache: settings.featureCaching.cache(ExampleBuilder.cacheSpace(backbone)))
+            cache: settings.featureCaching.cache(ExampleBuilder.cacheSpace(backbone)), stored: stored)
         let bar = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { [settings, isCancelled] _ in
             try builder.build(
@@ -89,12 +146,14 @@ struct Learning: Sendable {
     private func judge(
         _ parent: ModelBundle, _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask],
         probe: HeadTrainingOptions, _ threads: ComputeThreads<Void>
-    ) async throws -> Evaluation {
+    ) async throws -> (Evaluation, HeldOutAnswers) {
         let heldOut = Set(try HeadTrainer(options: probe).partition(set.examples, tasks: tasks).heldOut.map(\.id))
         let rows = try await read(
             documents.filter { heldOut.contains($0.id) }, tasks: tasks, parent.backbone,
             wantsLayers: parent.heads.layers != nil, threads)
-        return try Evaluation(of: parent.heads, on: rows.examples)
+        return (
+            try Evaluation(of: parent.heads, on: rows.examples), try HeldOutAnswers(of: parent.heads, on: rows.examples)
+        )
     }
 
     /// The tasks that have enough gold. The others are named and left for another day, unless there are no others or

@@ -35,8 +35,14 @@ struct RunRecord: Codable, Sendable {
     let worst: [WorstError]
     let seconds: Seconds
     let environment: Environment
+    /// Why the new model came into force, or did not; nil in records from before there was a gate.
+    let gate: PromotionRule.Decision?
+    /// How stored embeddings that stood for texts compared with them; nil when all texts were read.
+    let stored: StoredFeatures.Check?
 
-    init(_ result: Learning.Result, settings: Settings) {
+    init(_ result: Learning.Result, gate: PromotionRule.Decision, settings: Settings) {
+        self.gate = gate
+        stored = result.stored
         freeze = settings.text("train.freeze")
         (tasks, encoder, worst) = (result.outcome.tasks, result.outcome.encoder, result.outcome.worst)
         seconds = result.seconds

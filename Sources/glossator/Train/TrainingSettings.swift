@@ -30,6 +30,18 @@ extension Settings {
             version: Version.withBuild)
     }
 
+    var promotionRule: PromotionRule {
+        var rule = PromotionRule()
+        rule.margin = number("train.gate-margin")
+        rule.confidence = number("train.gate-confidence")
+        rule.gainConfidence = number("train.gate-gain-confidence")
+        rule.classFall = number("train.gate-class-fall")
+        rule.calibrationRise = number("train.gate-calibration-rise")
+        rule.flipRate = number("train.gate-flip-rate")
+        rule.seed = UInt64(integer("train.seed"))
+        return rule
+    }
+
     /// - Throws: `setting-invalid`.
     var jointOptions: JointOptions {
         get throws(Fault) {
