@@ -1263,6 +1263,25 @@ CREATE FUNCTION glossator.is_key_type(type oid) RETURNS boolean
 COMMENT ON FUNCTION glossator.is_key_type(type oid) IS 'Whether a column of this type can name a document.';
 
 --
+-- Name: is_learned(bigint, text, bigint[]); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.is_learned(document_id bigint, task text, gold_ids bigint[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM glossator.training_rows r JOIN glossator.training_runs t ON t.id = r.run_id
+        WHERE r.document_id = is_learned.document_id AND r.task = is_learned.task AND r.gold_ids = is_learned.gold_ids
+            AND t.status IN ('promoted', 'kept') AND t.model_id IS NOT NULL)
+$$;
+
+--
+-- Name: FUNCTION is_learned(document_id bigint, task text, gold_ids bigint[]); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.is_learned(document_id bigint, task text, gold_ids bigint[]) IS 'Whether a run that made a model has had exactly this gold of a document and task.';
+
+--
 -- Name: locate_gold_entity(); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -1639,6 +1658,26 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.refuse_gold_update() IS 'Trigger: what people said stays said; corrections are new rows.';
+
+--
+-- Name: refuse_manifest_update(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_manifest_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'what training run % learned from does not change', OLD.run_id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'manifest_immutable',
+            HINT = 'A manifest goes with its run: DELETE FROM glossator.training_runs.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_manifest_update(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_manifest_update() IS 'Trigger: a manifest says what was, not what should have been.';
 
 --
 -- Name: refuse_model_update(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -5468,6 +5507,62 @@ COMMENT ON COLUMN glossator.schema_migrations.checksum IS 'sha256 of the file as
 COMMENT ON COLUMN glossator.schema_migrations.applied_at IS 'When its transaction began.';
 
 --
+-- Name: training_rows; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.training_rows (
+    run_id bigint NOT NULL,
+    document_id bigint NOT NULL,
+    task text NOT NULL,
+    part text NOT NULL,
+    is_new boolean NOT NULL,
+    gold_ids bigint[] NOT NULL,
+    CONSTRAINT training_rows_part_check CHECK ((part = ANY (ARRAY['training'::text, 'validation'::text, 'held_out'::text])))
+);
+
+--
+-- Name: TABLE training_rows; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.training_rows IS 'The manifest of a training run: one row a document and task. Gold is append-only, so what a run learned can be read again for as long as its documents are there.';
+
+--
+-- Name: COLUMN training_rows.run_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.run_id IS 'The run.';
+
+--
+-- Name: COLUMN training_rows.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.document_id IS 'The document; it may have been deleted since.';
+
+--
+-- Name: COLUMN training_rows.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.task IS 'The task.';
+
+--
+-- Name: COLUMN training_rows.part; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.part IS 'training: learned from. validation: chose epoch and temperature (a task with few of these learned from them too). held_out: judged, neither learned from nor chosen by.';
+
+--
+-- Name: COLUMN training_rows.is_new; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.is_new IS 'Whether no run that made a model had this gold before; the others are replayed.';
+
+--
+-- Name: COLUMN training_rows.gold_ids; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.gold_ids IS 'The rows that counted: one of glossator.gold_labels, or those of glossator.gold_entities; none where a document is marked as having no entities.';
+
+--
 -- Name: training_runs; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -5818,6 +5913,13 @@ ALTER TABLE ONLY glossator.spool
     ADD CONSTRAINT spool_pkey PRIMARY KEY (document_id);
 
 --
+-- Name: training_rows training_rows_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_rows
+    ADD CONSTRAINT training_rows_pkey PRIMARY KEY (run_id, document_id, task);
+
+--
 -- Name: training_runs training_runs_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -5928,6 +6030,18 @@ CREATE INDEX spool_ready ON glossator.spool USING btree (collection, due, docume
 --
 
 CREATE INDEX tallies_by_batch ON glossator.tallies USING btree (batch_id) WHERE (batch_id IS NOT NULL);
+
+--
+-- Name: training_rows_document; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX training_rows_document ON glossator.training_rows USING btree (document_id, task);
+
+--
+-- Name: INDEX training_rows_document; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON INDEX glossator.training_rows_document IS 'Whether gold is new.';
 
 --
 -- Name: training_runs_one_at_a_time; Type: INDEX; Schema: glossator; Owner: -
@@ -6072,6 +6186,12 @@ CREATE TRIGGER spool_tally_inserted AFTER INSERT ON glossator.spool REFERENCING 
 --
 
 CREATE TRIGGER spool_tally_truncated AFTER TRUNCATE ON glossator.spool FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
+
+--
+-- Name: training_rows training_rows_immutable; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER training_rows_immutable BEFORE UPDATE ON glossator.training_rows FOR EACH ROW EXECUTE FUNCTION glossator.refuse_manifest_update();
 
 --
 -- Name: annotations annotations_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
@@ -6254,6 +6374,13 @@ ALTER TABLE ONLY glossator.models
 
 ALTER TABLE ONLY glossator.spool
     ADD CONSTRAINT spool_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: training_rows training_rows_run_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.training_rows
+    ADD CONSTRAINT training_rows_run_id_fkey FOREIGN KEY (run_id) REFERENCES glossator.training_runs(id) ON DELETE CASCADE;
 
 --
 -- Name: training_runs training_runs_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
