@@ -89,6 +89,14 @@ package struct GoldStore: Sendable {
         }
     }
 
+    /// The labels and types by task that are all that a collection takes; nil where it takes new ones.
+    package func declared(in collection: String) async throws(Fault) -> [String: Set<String>]? {
+        try await connection.rows(of: Self.declared, [.text(collection)]) { (row) throws(Fault) in
+            let labels: [String: Set<String>] = try JSON.value(of: row.json(0))
+            return labels
+        }.first
+    }
+
     /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts as
     /// `glossator.gold_policies` has it: by default the newest label of each task, the spans of the annotator who spoke
     /// last. A document about which nothing counts, because people differ or are too few, has no label and no complete
@@ -187,137 +195,4 @@ extension [GoldStore.Marking] {
             .int4s(map { Int32(clamping: $0.entity.start) }), .int4s(map { Int32(clamping: $0.entity.end) }),
         ]
     }
-}
-
-extension GoldStore {
-    private static let insertLabels = Statement(
-        "gold_labels_insert",
-        """
-        INSERT INTO glossator.gold_labels (document_id, task, label, annotator, source)
-        SELECT n.document_id, n.task, n.label, coalesce($4::text, current_user), $5::text
-        FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS n (document_id, task, label, place)
-        LEFT JOIN glossator.gold_label_opinions o ON o.document_id = n.document_id AND o.task = n.task
-            AND o.annotator = coalesce($4::text, current_user)
-        WHERE o.label IS DISTINCT FROM n.label
-        ORDER BY n.place
-        """)
-
-    private static let insertEntities = Statement(
-        "gold_entities_insert",
-        """
-        INSERT INTO glossator.gold_entities (document_id, task, type, start_char, end_char, annotator, source)
-        SELECT n.document_id, n.task, n.type, n.start_char, n.end_char, coalesce($6::text, current_user), $7::text
-        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::integer[]) WITH ORDINALITY
-            AS n (document_id, task, type, start_char, end_char, place)
-        WHERE NOT EXISTS (
-            SELECT FROM glossator.gold_entities e
-            WHERE e.document_id = n.document_id AND e.task = n.task AND e.type = n.type
-                AND e.start_char = n.start_char AND e.end_char = n.end_char
-                AND e.annotator = coalesce($6::text, current_user) AND e.retracted_at IS NULL
-        )
-        ORDER BY n.place
-        """)
-
-    private static let insertComplete = Statement(
-        "gold_complete_insert",
-        """
-        INSERT INTO glossator.gold_complete (document_id, task, annotator)
-        SELECT DISTINCT document_id, task, coalesce($3::text, current_user)
-        FROM unnest($1::bigint[], $2::text[]) AS n (document_id, task)
-        ON CONFLICT (document_id, task, annotator) DO NOTHING
-        """)
-
-    private static let overlapping = Statement(
-        "gold_overlapping",
-        """
-        SELECT n.place::integer
-        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::integer[])
-            WITH ORDINALITY AS n (document_id, task, type, start_char, end_char, place)
-        WHERE EXISTS (
-            SELECT FROM glossator.gold_entities e
-            WHERE e.document_id = n.document_id AND e.task = n.task
-                AND e.annotator = coalesce($6::text, current_user) AND e.retracted_at IS NULL
-                AND e.start_char < n.end_char AND n.start_char < e.end_char
-                AND (e.type, e.start_char, e.end_char) IS DISTINCT FROM (n.type, n.start_char, n.end_char))
-        ORDER BY n.place
-        """)
-
-    private static let page = Statement(
-        "gold_page",
-        """
-        WITH page AS MATERIALIZED (
-            SELECT d.id, d.body, d.body_sha256 FROM glossator.documents d
-            WHERE d.collection = $1::text AND d.id > $2::bigint
-                AND (EXISTS (SELECT FROM glossator.gold_labels g WHERE g.document_id = d.id)
-                    OR EXISTS (SELECT FROM glossator.gold_entities g
-                        WHERE g.document_id = d.id AND g.retracted_at IS NULL)
-                    OR EXISTS (SELECT FROM glossator.gold_complete g WHERE g.document_id = d.id))
-            ORDER BY d.id LIMIT $3::integer
-        )
-        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]'),
-            coalesce(s.said, '[]')
-        FROM page p
-        LEFT JOIN LATERAL (
-            SELECT jsonb_object_agg(g.task, g.label) AS labels
-            FROM glossator.gold_current_labels g WHERE g.document_id = p.id
-        ) l ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(g.task ORDER BY g.task) AS complete
-            FROM glossator.gold_current_tasks g WHERE g.document_id = p.id
-        ) t ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(jsonb_build_object('task', g.task, 'type', g.type, 'start', g.start_char, 'end', g.end_char)
-                ORDER BY g.task, g.start_char) AS spans
-            FROM glossator.gold_current_entities g WHERE g.document_id = p.id
-        ) e ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(jsonb_build_object(
-                'task', g.task, 'ids', g.ids, 'isNew', NOT glossator.is_learned(p.id, g.task, g.ids))) AS said
-            FROM (
-                SELECT c.task, ARRAY[c.id] AS ids FROM glossator.gold_current_labels c WHERE c.document_id = p.id
-                UNION ALL
-                SELECT c.task, ARRAY(
-                    SELECT n.id FROM glossator.gold_current_entities n
-                    WHERE n.document_id = p.id AND n.task = c.task ORDER BY n.id)
-                FROM glossator.gold_current_tasks c WHERE c.document_id = p.id
-            ) g
-        ) s ON true
-        ORDER BY p.id
-        """)
-
-    private static let countLabels = Statement(
-        "gold_count_labels",
-        """
-        SELECT g.task, g.label, count(*) FROM glossator.gold_current_labels g
-        JOIN glossator.documents d ON d.id = g.document_id WHERE d.collection = $1::text GROUP BY g.task, g.label
-        """)
-
-    private static let countEntities = Statement(
-        "gold_count_entities",
-        """
-        SELECT g.task, g.type, count(*) FROM glossator.gold_current_entities g
-        JOIN glossator.documents d ON d.id = g.document_id WHERE d.collection = $1::text GROUP BY g.task, g.type
-        """)
-
-    private static let countComplete = Statement(
-        "gold_count_complete",
-        """
-        SELECT g.task, count(*) FROM glossator.gold_current_tasks g
-        JOIN glossator.documents d ON d.id = g.document_id WHERE d.collection = $1::text GROUP BY g.task
-        """)
-
-    private static let countDocuments = Statement(
-        "gold_count_documents",
-        """
-        SELECT count(*) FROM (
-            SELECT document_id FROM glossator.gold_labels
-            UNION SELECT document_id FROM glossator.gold_entities WHERE retracted_at IS NULL
-            UNION SELECT document_id FROM glossator.gold_complete
-        ) g JOIN glossator.documents d ON d.id = g.document_id WHERE d.collection = $1::text
-        """)
-
-    static let statements = [
-        insertLabels, insertEntities, insertComplete, overlapping, page, countLabels, countEntities, countComplete,
-        countDocuments,
-    ]
 }

@@ -164,6 +164,8 @@ import Testing
             INSERT INTO glossator.gold_policies (collection, accepts_new) VALUES ('mail', false);
             INSERT INTO glossator.gold_declared VALUES ('mail', 'tone', 'warm'), ('mail', 'tone', 'cold'), ('mail', 'names', 'x');
             """)
+        #expect(try await database.gold.declared(in: "mail") == ["tone": ["cold", "warm"], "names": ["x"]])
+        #expect(try await database.gold.declared(in: "others") == nil)
         try await say("cold", "kim", of: id, in: database)
         try await say("anything", "kim", of: elsewhere, in: database)
         let label = await fault { try await say("wram", "kim", of: id, in: database) }

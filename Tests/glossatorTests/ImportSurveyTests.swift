@@ -54,13 +54,16 @@ import glossator
 
     @Test("where the labels and types of a task are known, others are problems")
     func knownLabels() throws {
-        let known = importOptions { $0.knownLabels = ["mood": ["good", "bad"], "names": ["person"]] }
+        var known = importOptions { $0.knownLabels = ["mood": ["good", "bad"], "names": ["person"]] }
         let lines = [
             #"{"text":"a","labels":{"mood":"good","topic":"any"}}"#, #"{"text":"a","labels":{"mood":"ugly"}}"#,
             #"{"text":"a","entities":{"names":[{"type":"thing","start":0,"end":1}]}}"#,
         ]
         let outcomes = try importing(lines.joined(separator: "\n"), as: "f.jsonl", known)
         #expect(outcomes.complaints == ["2 unknown-label", "3 unknown-label"])
+        known.refusesOtherTasks = true
+        let closed = try importing(lines.joined(separator: "\n"), as: "f.jsonl", known)
+        #expect(closed.complaints == ["1 unknown-label", "2 unknown-label", "3 unknown-label"])
     }
 
     @Test("no message repeats a text")

@@ -45,6 +45,8 @@ package struct ImportOptions: Sendable {
     /// Labels (classification) or types (entities) that exist, by task; others are problems. A task that is absent
     /// here may have any.
     package var knownLabels: [String: Set<String>] = [:]
+    /// Tasks that are not among `knownLabels` are refused as well.
+    package var refusesOtherTasks = false
     /// A record longer than this is a problem. PostgreSQL's own limit is 1 GB a value.
     package var maximumRecordBytes = 256 << 20
 

@@ -35,7 +35,7 @@ package struct ImportReader {
     package init(source: ByteSource, format: ImportFormat, options: ImportOptions = ImportOptions()) throws(Fault) {
         self.format = format
         totalBytes = source.totalBytes
-        check = RecordCheck(knownLabels: options.knownLabels)
+        check = RecordCheck(knownLabels: options.knownLabels, refusesOtherTasks: options.refusesOtherTasks)
         let lines = ByteLines(source, maximumBytes: options.maximumRecordBytes)
         let stem = FilePath(source.name).stem ?? "line"
         switch format {

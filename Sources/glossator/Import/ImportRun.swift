@@ -37,7 +37,11 @@ struct ImportRun: Sendable {
 
     func load(_ file: String, _ options: ImportOptions) async throws -> Summary {
         var options = options
-        if !allowsNewLabels { options.knownLabels = try await declaredLabels() }
+        if let declared = try await GoldStore(connection: context.connection).declared(in: collection) {
+            (options.knownLabels, options.refusesOtherTasks) = (declared, true)
+        } else if !allowsNewLabels {
+            options.knownLabels = try await declaredLabels()
+        }
         var summary = Summary()
         summary.skipped = try survey(file, options).refused
         let conflicting = try await linesInConflict(file, options)

@@ -8,6 +8,8 @@ struct RecordCheck {
     static let maximumLabelBytes = 200
 
     let knownLabels: [String: Set<String>]
+    /// Tasks that are not among `knownLabels` are refused.
+    var refusesOtherTasks = false
 
     func problems(of record: ImportRecord) -> [ImportProblem] {
         var found: [ImportProblem] = []
@@ -31,6 +33,12 @@ struct RecordCheck {
             }
         }
         for task in record.completeTasks { checkName(task, "a task", report) }
+        if refusesOtherTasks {
+            let tasks = record.completeTasks.union(record.labels.map(\.task)).union(record.entities.map(\.task))
+            for task in tasks.sorted() where knownLabels[task] == nil {
+                report("unknown-label", "the task \(task.shortened) is none that the collection declares")
+            }
+        }
         checkEntities(of: record, report)
         return found
     }
