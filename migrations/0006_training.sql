@@ -30,7 +30,7 @@ COMMENT ON COLUMN glossator.training_runs.options IS 'Every setting it ran with,
 COMMENT ON COLUMN glossator.training_runs.counts IS 'How many documents, labels and entities it had, by split.';
 COMMENT ON COLUMN glossator.training_runs.metrics_before IS 'The parent on the held-out documents.';
 COMMENT ON COLUMN glossator.training_runs.metrics_after IS 'The new model on the same documents.';
-COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version, with the first digits of the program file''s sha256: other builds may compute other bits.';
+COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version.';
 COMMENT ON COLUMN glossator.training_runs.started_at IS 'When it began.';
 COMMENT ON COLUMN glossator.training_runs.beat_at IS 'Last sign of life; a run that is silent for two minutes has died.';
 COMMENT ON COLUMN glossator.training_runs.finished_at IS 'When it ended; null while it runs.';

@@ -27,14 +27,17 @@ package struct LabelledDocument: Sendable, Equatable {
     package let entities: [GoldEntity]
     /// By task, what names its gold: rows of `gold_labels` or `gold_entities`, none for a document without entities.
     package let goldIDs: [String: [Int64]]
-    /// Tasks whose gold no run has learned from yet.
+    /// Tasks whose gold has changed since a run last made a model of it, whatever became of the model.
     package let newTasks: Set<String>
+    /// Tasks whose gold, as it is, neither the model in force nor one that it descends from has learned.
+    package let unlearnedTasks: Set<String>
 
     package init(
         id: Int64, body: String, bodyHash: [UInt8], labels: [String: String], completeTasks: Set<String>,
-        entities: [GoldEntity], goldIDs: [String: [Int64]] = [:], newTasks: Set<String> = []
+        entities: [GoldEntity], goldIDs: [String: [Int64]] = [:], newTasks: Set<String> = [],
+        unlearnedTasks: Set<String> = []
     ) {
-        (self.goldIDs, self.newTasks) = (goldIDs, newTasks)
+        (self.goldIDs, self.newTasks, self.unlearnedTasks) = (goldIDs, newTasks, unlearnedTasks)
         self.id = id
         self.body = body
         self.bodyHash = bodyHash

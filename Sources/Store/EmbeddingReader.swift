@@ -56,6 +56,15 @@ package struct EmbeddingReader: Sendable {
         return found
     }
 
+    /// Embeddings of a collection's newest documents that nobody has labelled, whole documents only.
+    package func newestUnlabelled(
+        in collection: String, spaceID: Int32, limit: Int
+    ) async throws(Fault) -> [[Float]] {
+        try await connection.rows(
+            of: Self.ofNewestUnlabelled, [.text(collection), .int4(spaceID), .int4(Int32(clamping: limit))]
+        ) { (row) throws(Fault) in try EmbeddingCodec.decode(row.bytes(0)) }
+    }
+
     /// All segments of one document.
     package func embeddings(documentID: Int64, spaceID: Int32) async throws(Fault) -> [StoredEmbedding] {
         try await connection.rows(of: Self.ofDocument, [.int8(documentID), .int4(spaceID)]) {
@@ -96,6 +105,18 @@ package struct EmbeddingReader: Sendable {
             AND a.segmentation = 'document'
         """)
 
+    private static let ofNewestUnlabelled = Statement(
+        "embedding_of_newest_unlabelled",
+        """
+        SELECT e.data
+        FROM glossator.documents d
+        JOIN glossator.annotations a ON a.document_id = d.id AND a.segmentation = 'document'
+        JOIN glossator.embeddings e ON e.document_id = d.id AND e.segment = 0 AND e.space_id = $2::integer
+        WHERE d.collection = $1::text
+            AND NOT EXISTS (SELECT FROM glossator.gold_labels g WHERE g.document_id = d.id)
+        ORDER BY d.id DESC LIMIT $3::integer
+        """)
+
     private static let ofDocument = Statement(
         "embedding_of_document",
         """
@@ -103,5 +124,5 @@ package struct EmbeddingReader: Sendable {
         WHERE document_id = $1::bigint AND space_id = $2::integer ORDER BY segment
         """)
 
-    static let statements = [page, pageOfCollection, ofWholeDocuments, ofDocument]
+    static let statements = [page, pageOfCollection, ofWholeDocuments, ofNewestUnlabelled, ofDocument]
 }

@@ -5,8 +5,11 @@ extension GoldStore {
         INSERT INTO glossator.gold_labels (document_id, task, label, annotator, source)
         SELECT n.document_id, n.task, n.label, coalesce($4::text, current_user), $5::text
         FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS n (document_id, task, label, place)
-        LEFT JOIN glossator.gold_label_opinions o ON o.document_id = n.document_id AND o.task = n.task
-            AND o.annotator = coalesce($4::text, current_user)
+        LEFT JOIN LATERAL (
+            SELECT g.label FROM glossator.gold_labels g
+            WHERE g.document_id = n.document_id AND g.task = n.task AND g.annotator = coalesce($4::text, current_user)
+            ORDER BY g.id DESC LIMIT 1
+        ) AS o ON true
         WHERE o.label IS DISTINCT FROM n.label
         ORDER BY n.place
         """)
@@ -63,17 +66,29 @@ extension GoldStore {
         FROM glossator.gold_policies WHERE collection = $1::text AND NOT accepts_new
         """)
 
+    /// Ids of any collection: each of the three is an index's next few.
+    static let markedIDs = Statement(
+        "gold_marked_ids",
+        """
+        (SELECT DISTINCT document_id FROM glossator.gold_labels
+            WHERE document_id > $1::bigint ORDER BY document_id LIMIT $2::integer)
+        UNION
+        (SELECT DISTINCT document_id FROM glossator.gold_entities
+            WHERE document_id > $1::bigint AND retracted_at IS NULL ORDER BY document_id LIMIT $2::integer)
+        UNION
+        (SELECT DISTINCT document_id FROM glossator.gold_complete
+            WHERE document_id > $1::bigint ORDER BY document_id LIMIT $2::integer)
+        ORDER BY document_id LIMIT $2::integer
+        """)
+
     static let page = Statement(
         "gold_page",
         """
         WITH page AS MATERIALIZED (
             SELECT d.id, d.body, d.body_sha256 FROM glossator.documents d
-            WHERE d.collection = $1::text AND d.id > $2::bigint
-                AND (EXISTS (SELECT FROM glossator.gold_labels g WHERE g.document_id = d.id)
-                    OR EXISTS (SELECT FROM glossator.gold_entities g
-                        WHERE g.document_id = d.id AND g.retracted_at IS NULL)
-                    OR EXISTS (SELECT FROM glossator.gold_complete g WHERE g.document_id = d.id))
-            ORDER BY d.id LIMIT $3::integer
+            WHERE d.collection = $1::text AND d.id = ANY ($2::bigint[])
+        ), lineage AS MATERIALIZED (
+            SELECT training_run_id FROM glossator.lineage($1::text)
         )
         SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]'),
             coalesce(s.said, '[]')
@@ -93,7 +108,17 @@ extension GoldStore {
         ) e ON true
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object(
-                'task', g.task, 'ids', g.ids, 'isNew', NOT glossator.is_learned(p.id, g.task, g.ids))) AS said
+                'task', g.task, 'ids', g.ids,
+                'isNew', g.ids IS DISTINCT FROM (
+                    SELECT r.gold_ids FROM glossator.training_rows r JOIN glossator.training_runs t ON t.id = r.run_id
+                    WHERE r.document_id = p.id AND r.task = g.task
+                        AND t.status IN ('promoted', 'kept') AND t.model_id IS NOT NULL
+                    ORDER BY r.run_id DESC LIMIT 1),
+                'isUnlearned', g.ids IS DISTINCT FROM (
+                    SELECT r.gold_ids FROM glossator.training_rows r
+                    WHERE r.document_id = p.id AND r.task = g.task
+                        AND r.run_id IN (SELECT training_run_id FROM lineage)
+                    ORDER BY r.run_id DESC LIMIT 1))) AS said
             FROM (
                 SELECT c.task, ARRAY[c.id] AS ids FROM glossator.gold_current_labels c WHERE c.document_id = p.id
                 UNION ALL
@@ -138,7 +163,8 @@ extension GoldStore {
         """)
 
     static let statements = [
-        insertLabels, insertEntities, insertComplete, overlapping, declared, page, countLabels, countEntities,
+        insertLabels, insertEntities, insertComplete, overlapping, declared, markedIDs, page, countLabels,
+        countEntities,
         countComplete,
         countDocuments,
     ]

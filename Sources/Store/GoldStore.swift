@@ -97,16 +97,21 @@ package struct GoldStore: Sendable {
         }.first
     }
 
-    /// A page of a collection's documents that have gold, in the order of their ids, with the gold that counts as
+    /// The ids of the next documents with gold, of any collection, in their order; empty at the end.
+    package func markedDocuments(after id: Int64, limit: Int = 500) async throws(Fault) -> [Int64] {
+        try await connection.rows(of: Self.markedIDs, [.int8(id), .int4(Int32(clamping: limit))]) {
+            (row) throws(Fault) in try row.int64(0)
+        }
+    }
+
+    /// Those of the documents that are the collection's, in the order of their ids, with the gold that counts as
     /// `glossator.gold_policies` has it: by default the newest label of each task, the spans of the annotator who spoke
     /// last. A document about which nothing counts, because people differ or are too few, has no label and no complete
-    /// task. Empty at the end; the next page begins after the last document's id. Short reads, so that training holds no
-    /// snapshot.
+    /// task.
     package func labelledDocuments(
-        in collection: String, after id: Int64 = 0, limit: Int = 500
+        in collection: String, ids: [Int64]
     ) async throws(Fault) -> [LabelledDocument] {
-        try await connection.rows(of: Self.page, [.text(collection), .int8(id), .int4(Int32(clamping: limit))]) {
-            (row) throws(Fault) in
+        try await connection.rows(of: Self.page, [.text(collection), .int8s(ids)]) { (row) throws(Fault) in
             let labels: [String: String] = try JSON.value(of: row.json(3))
             let complete: [String] = try JSON.value(of: row.json(4))
             let spans: [Span] = try JSON.value(of: row.json(5))
@@ -116,19 +121,22 @@ package struct GoldStore: Sendable {
                 completeTasks: Set(complete),
                 entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) },
                 goldIDs: Dictionary(said.map { ($0.task, $0.ids) }, uniquingKeysWith: { first, _ in first }),
-                newTasks: Set(said.filter(\.isNew).map(\.task)))
+                newTasks: Set(said.filter(\.isNew).map(\.task)),
+                unlearnedTasks: Set(said.filter(\.isUnlearned).map(\.task)))
         }
     }
 
-    /// Every page of `labelledDocuments`, one after the other, without the documents about which nothing counts.
+    /// A collection's documents with gold that counts, in the order of their ids. Read in short steps, so that training
+    /// holds no snapshot.
     package func allLabelledDocuments(in collection: String) async throws(Fault) -> [LabelledDocument] {
         var all: [LabelledDocument] = []
         var last: Int64 = 0
         while true {
-            let page = try await labelledDocuments(in: collection, after: last)
-            guard let end = page.last else { return all }
-            last = end.id
-            all += page.filter { !$0.labels.isEmpty || !$0.completeTasks.isEmpty }
+            let ids = try await markedDocuments(after: last)
+            guard let end = ids.last else { return all }
+            last = end
+            all += try await labelledDocuments(in: collection, ids: ids)
+                .filter { !$0.labels.isEmpty || !$0.completeTasks.isEmpty }
         }
     }
 
@@ -184,6 +192,7 @@ package struct GoldStore: Sendable {
         let task: String
         let ids: [Int64]
         let isNew: Bool
+        let isUnlearned: Bool
     }
 }
 

@@ -82,6 +82,11 @@ package struct TrainingRunStore: Sendable {
         }
     }
 
+    /// Takes back a run that has done nothing.
+    package func withdraw(_ run: Int64) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in _ = try session.query(Self.withdraw, [.int8(run)]) }
+    }
+
     /// The last run of a collection that made a model; nil before the first.
     package func lastThatLearned(collection: String) async throws(Fault) -> RunRow? {
         try await runs(collection: collection, finished: true, limit: 50).first { $0.modelID != nil }
@@ -196,6 +201,9 @@ package struct TrainingRunStore: Sendable {
         "training_beat",
         "UPDATE glossator.training_runs SET beat_at = now() WHERE id = $1::bigint AND status = 'running'")
 
+    private static let withdraw = Statement(
+        "training_withdraw", "DELETE FROM glossator.training_runs WHERE id = $1::bigint AND status = 'running'")
+
     private static let manifest = Statement(
         "training_manifest",
         """
@@ -227,5 +235,5 @@ package struct TrainingRunStore: Sendable {
         ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, beat, manifest, finish, list]
+    static let statements = [ensureCollection, closeDead, start, beat, withdraw, manifest, finish, list]
 }

@@ -8,14 +8,20 @@ extension BackboneRun {
     func goOn(
         from file: ResumeFile, fingerprint: String, found report: ((_ steps: Int, _ damaged: [String]) -> Void)?
     ) {
-        let (found, damaged) = joint.resume(from: file, fingerprint: fingerprint)
-        report?(found == nil ? 0 : joint.step, damaged)
-        guard let found, let notes = try? JSONDecoder().decode(Notes.self, from: Data(found.notes.utf8)) else { return }
-        self.notes = notes
+        var kept: (notes: Notes, best: Best?)?
+        let (found, damaged) = joint.resume(from: file, fingerprint: fingerprint) { text, sections in
+            guard let notes = try? JSONDecoder().decode(Notes.self, from: Data(text.utf8)) else { return false }
+            let best = notes.bestEpoch > 0 ? best(in: sections) : nil
+            guard notes.bestEpoch == 0 || best != nil else { return false }
+            kept = (notes, best)
+            return true
+        }
+        report?(found ? joint.step : 0, damaged)
+        guard found, let kept else { return }
+        (notes, best) = kept
         for (epoch, records) in Dictionary(grouping: notes.curve, by: \.epoch).sorted(by: { $0.key < $1.key }) {
             if let score = judge.total(Self.scores(records)) { _ = choice.keeps(score, epoch: epoch) }
         }
-        if notes.bestEpoch > 0 { restoreBest(found.more) }
     }
 
     private static func scores(_ records: [EpochRecord]) -> [String: ValidationScore] {
@@ -27,18 +33,23 @@ extension BackboneRun {
         return scores
     }
 
-    private func restoreBest(_ sections: [String: [Float]]) {
+    /// Nil when something is missing.
+    private func best(in sections: [String: [Float]]) -> Best? {
         var heads: [HeadParameters] = []
         for (task, now) in joint.foundHeads {
             let (weights, bias) = (sections["head/\(task.name)/weight"], sections["head/\(task.name)/bias"])
             guard let weights, let bias, weights.count == now.weights.values.count, bias.count == now.outputs else {
-                return
+                return nil
             }
             heads.append(
                 HeadParameters(
                     weights: Matrix(rows: now.outputs, columns: now.hidden, values: weights), bias: bias))
         }
-        best = (sections.filter { !$0.key.hasPrefix("head/") }, heads)
+        let tensors = sections.filter { !$0.key.hasPrefix("head/") }
+        let isWhole = joint.parameters.tensors.allSatisfy {
+            !joint.everTrainable.contains($0.layer) || tensors[$0.name]?.count == $0.range.count
+        }
+        return isWhole ? (tensors, heads) : nil
     }
 
     func save(to file: ResumeFile, fingerprint: String) throws(Fault) {
@@ -50,7 +61,8 @@ extension BackboneRun {
                 more.append(("head/\(task.name)/bias", head.bias))
             }
         }
-        let text = (try? JSONEncoder().encode(notes)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        // Without notes the file would be refused.
+        let text = (try? JSONEncoder().encode(notes)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         try joint.save(to: file, fingerprint: fingerprint, notes: text, more: more)
     }
 

@@ -23,7 +23,8 @@ final class BackboneRun {
     var notes = Notes()
     var choice: LayerEpochChoice
     /// Weights of the epoch to keep: of every part that ever learns, and of the heads for inputs as the model gives them.
-    var best: (tensors: [String: [Float]], heads: [HeadParameters])?
+    typealias Best = (tensors: [String: [Float]], heads: [HeadParameters])
+    var best: Best?
 
     init(
         _ trainer: BackboneTrainer, documents: [LabelledDocument], partition: HeadTrainer.Partition,
@@ -64,7 +65,10 @@ final class BackboneRun {
         let cutter = try TextCutter(backbone: backbone)
         let unjudged = tasks.filter { !judged.contains($0.name) }
         var examples: [JointExample] = []
-        for (rows, tasks) in [(partition.training, tasks), (partition.validation, unjudged)] {
+        // A document that judges one task is not read for another: the encoder would have seen it.
+        let judging = tasks.filter { judged.contains($0.name) }
+        let spare = partition.validation.filter { row in !judging.contains(where: row.isLabelled) }
+        for (rows, tasks) in [(partition.training, tasks), (spare, unjudged)] {
             for row in rows where tasks.contains(where: row.isLabelled) {
                 guard let body = documents[row.id]?.body else { continue }
                 examples += try JointExample.windows(

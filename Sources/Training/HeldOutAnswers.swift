@@ -58,23 +58,38 @@ package struct HeldOutAnswers: Sendable, Hashable {
         self.entities = entities
     }
 
+    /// Copies of a text with the same gold are one row: both models answer them alike, and forty of them are not forty
+    /// pieces of evidence.
+    ///
     /// - Parameter examples: made with the backbone that the heads belong to.
     /// - Throws: `features-mismatch`, as `Evaluation`.
     package init(of heads: HeadSet, on examples: [TrainingExample]) throws(Fault) {
         var classification: [String: Head<Label>] = [:]
         for head in heads.classification {
-            let rows = examples.filter { $0.isLabelled(for: head.task) }
+            let rows = Self.distinct(examples, for: head.task)
             guard !rows.isEmpty else { continue }
             classification[head.task.name] = .init(
                 known: Set(head.task.labels), rows: try Self.answers(of: head, on: rows))
         }
         var entities: [String: Head<Mentions>] = [:]
         for head in heads.entities {
-            let rows = examples.filter { $0.isLabelled(for: head.task) }
+            let rows = Self.distinct(examples, for: head.task)
             guard !rows.isEmpty else { continue }
             entities[head.task.name] = .init(known: Set(head.task.labels), rows: try Self.answers(of: head, on: rows))
         }
         self.init(classification: classification, entities: entities)
+    }
+
+    private static func distinct(_ examples: [TrainingExample], for task: AnnotationTask) -> [TrainingExample] {
+        struct Key: Hashable {
+            let bodyHash: [UInt8]
+            let gold: [String]
+        }
+        var seen: Set<Key> = []
+        return examples.filter { $0.isLabelled(for: task) }.sorted(by: TrainingExample.precedes).filter { example in
+            let gold = example.labels[task.name].map { [$0] } ?? example.tags[task.name] ?? []
+            return seen.insert(Key(bodyHash: example.bodyHash, gold: gold)).inserted
+        }
     }
 
     private static func answers(

@@ -44,14 +44,17 @@ extension JointTrainer {
 
     /// Continues where a run with the same fingerprint was interrupted, if there is a whole file of one.
     ///
-    /// - Returns: what the caller gave to `save`, nil when there was no file to continue from; and files that were damaged.
+    /// - Parameter isWhole: whether what the caller gave to `save` is all there; if not, the file is no file.
+    /// - Returns: whether there was a file to continue from, and files that were damaged.
     package func resume(
-        from file: ResumeFile, fingerprint: String
-    ) -> (found: (notes: String, more: [String: [Float]])?, damaged: [String]) {
+        from file: ResumeFile, fingerprint: String,
+        accepting isWhole: (_ notes: String, _ more: [String: [Float]]) -> Bool = { _, _ in true }
+    ) -> (found: Bool, damaged: [String]) {
         let (found, damaged) = file.newest(fingerprint: fingerprint)
-        guard let (header, sections) = found, apply(header, sections) else { return (nil, damaged) }
+        guard let (header, sections) = found else { return (false, damaged) }
         let more = sections.filter { $0.key.hasPrefix("more/") }.map { (String($0.key.dropFirst(5)), $0.value) }
-        return ((header.notes, Dictionary(uniqueKeysWithValues: more)), damaged)
+        guard isWhole(header.notes, Dictionary(uniqueKeysWithValues: more)) else { return (false, damaged) }
+        return (apply(header, sections), damaged)
     }
 
     /// - Returns: false, with nothing changed, for a file whose sections are not this run's.

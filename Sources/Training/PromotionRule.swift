@@ -7,7 +7,7 @@
 /// that never promotes anything, and one that only looks at the scores promotes noise. The margin therefore is what the
 /// rows can show: `margin` from `marginRows` documents on, and wider by the square root of what is missing below,
 /// as the interval is (1 point at 4,000, 2 at 1,000, 8 at 60). What keeps noise out is the other half: a gain has to be one that
-/// equally good models show in one night of ten at most (`gainConfidence`, shared among the tasks whose answers change).
+/// equally good models show in one night of ten at most (`gainConfidence`, shared among all that might look like one).
 /// Being kept costs little: gains that are too small to be shown add up, and the next nights have more rows.
 ///
 /// *What is new.* Nothing is lost by a task that the model in force does not know: answers better than guessing are a
@@ -74,8 +74,10 @@ package struct PromotionRule: Sendable, Hashable, Codable {
     ///   - flips: by task; a task without a sample is not judged by it.
     package func decide(_ pairs: [PairedTask], flips: [String: Flips] = [:]) -> Decision {
         let judges = pairs.map { ($0.task, TaskJudge($0, rule: self)) }
-        let changed = judges.count { $0.1.isChanged }
-        return decide(judges.map { task, judge in judge.compare(changedTasks: changed, flips: flips[task]) })
+        let trials = judges.reduce(0) { $0 + $1.1.trials }
+        let level = (1 - gainConfidence) / Double(max(trials, 1))
+        let risks = pairs.contains { $0.knownBefore != nil }
+        return decide(judges.map { task, judge in judge.compare(level: level, risksOthers: risks, flips: flips[task]) })
     }
 
     /// The largest loss that need not be ruled out with so many held-out documents.

@@ -1,8 +1,9 @@
 /// Which of the documents that earlier runs have learned from are learned from again, beside those that are new.
 ///
-/// Learning from new rows alone forgets the old ones; learning from all of them takes longer every night. So old documents
-/// fill a reservoir of fixed size, in which rare classes have as many documents as common ones until they run out. Inside a
-/// class the text's hash decides: the same documents every night, whose features are known.
+/// A run that goes on from the model in force forgets old rows when it learns from new ones alone, and takes longer every
+/// night when it learns from all of them. So old documents fill a reservoir of fixed size. No class goes empty-handed: half
+/// of the places are dealt out to all alike, until they run out; the others go to documents as they come, so that common
+/// classes stay common. The text's hash decides which: the same documents every night, whose features are known.
 package struct ReplayRule: Sendable, Hashable {
     /// A labelled document.
     package struct Row: Sendable {
@@ -29,27 +30,24 @@ package struct ReplayRule: Sendable, Hashable {
         let old = rows.indices.filter { !rows[$0].isNew }
         guard old.count > limit else { return rows.map { _ in true } }
         let ordered = old.sorted { rows[$0].bodyHash.lexicographicallyPrecedes(rows[$1].bodyHash) }
-        var (places, taken) = (limit, [String: Int]())
-        // Rounds deal every class one document more, rarest first; a document of several classes counts for all of them.
         var queues = Dictionary(grouping: ordered.flatMap { row in rows[row].classes.map { ($0, row) } }, by: \.0)
             .mapValues { Array($0.map(\.1).reversed()) }
         let names = queues.keys.sorted { (queues[$0]?.count ?? 0, $0) < (queues[$1]?.count ?? 0, $1) }
-        var round = 1
-        while places > 0 {
-            var isDry = true
-            for name in names where places > 0 {
+        // Rounds deal every class one document more, rarest first; a document of several classes counts for all of them.
+        var (dealt, taken, round) = ((limit + 1) / 2, [String: Int](), 1)
+        while dealt > 0, names.contains(where: { queues[$0]?.isEmpty == false }) {
+            for name in names where dealt > 0 {
                 while taken[name, default: 0] < round, let row = queues[name]?.popLast() {
-                    isDry = false
                     guard !chosen[row] else { continue }
                     chosen[row] = true
-                    places -= 1
+                    dealt -= 1
                     for other in rows[row].classes { taken[other, default: 0] += 1 }
                     break
                 }
             }
-            if isDry, names.allSatisfy({ queues[$0]?.isEmpty ?? true }) { break }
             round += 1
         }
+        for row in ordered.filter({ !chosen[$0] }).prefix(limit / 2 + dealt) { chosen[row] = true }
         return chosen
     }
 }

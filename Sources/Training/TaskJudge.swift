@@ -19,8 +19,16 @@ struct TaskJudge {
         pair.knownBefore != nil && pair.knownAfter != nil && rows.contains(where: \.isChanged)
     }
 
-    /// - Parameter changedTasks: how many tasks might be found better by chance.
-    func compare(changedTasks: Int, flips: PromotionRule.Flips?) -> TaskComparison {
+    /// How often something might be found better by chance: the task, and each of its new classes.
+    var trials: Int {
+        guard let known = pair.knownBefore else { return pair.knownAfter == nil ? 0 : 1 }
+        return (isChanged ? 1 : 0) + newClassNames(known).count
+    }
+
+    /// - Parameters:
+    ///   - level: the probability that chance may have of each gain.
+    ///   - risksOthers: whether the model in force knows any task.
+    func compare(level: Double, risksOthers: Bool, flips: PromotionRule.Flips?) -> TaskComparison {
         let score = PairedResampling.scores(rows.map(\.sums))
         var found = TaskComparison(
             task: pair.task, measure: isEntities ? "entity F1" : "accuracy", documents: rows.count,
@@ -31,18 +39,26 @@ struct TaskJudge {
         }
         guard let known = pair.knownBefore else {
             found.guessing = guessing
-            found.verdict = after > guessing ? .new : .guessing
+            found.verdict = isKnown(score: after, level: risksOthers ? level : nil) ? .new : .guessing
             return found
         }
         found.changed = rows.count(where: \.isChanged)
         found.gained = rows.count { $0.errorsAfter < $0.errorsBefore }
         found.lost = rows.count { $0.errorsAfter > $0.errorsBefore }
-        found.newClasses = newClasses(known)
+        found.newClasses = newClasses(known, level: level)
         found.classes = recalls(known)
         found.calibration = calibration
         found.flips = flips.map { judge($0, found) }
-        judgeScore(&found, level: (1 - rule.gainConfidence) / Double(max(changedTasks, 1)))
+        judgeScore(&found, level: level)
         return found
+    }
+
+    /// Whether answers about a new task are better than guessing, and not by luck where there is something to lose. One
+    /// entity that is right is no luck.
+    private func isKnown(score: Double, level: Double?) -> Bool {
+        guard let level, !isEntities, guessing < 1 else { return score > guessing }
+        let right = rows.count { $0.errorsAfter == 0 }
+        return ExactTests.upperTail(right, of: rows.count, probability: guessing) <= level
     }
 
     private func judgeScore(_ found: inout TaskComparison, level: Double) {
@@ -89,8 +105,13 @@ struct TaskJudge {
         return tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    private func newClasses(_ known: Set<String>) -> [TaskComparison.NewClass] {
-        tallies().filter { !known.contains($0.name) && pair.knownAfter?.contains($0.name) == true }.map { name, tally in
+    private func newClassNames(_ known: Set<String>) -> Set<String> {
+        Set(rows.flatMap(\.classes.keys).filter { !known.contains($0) && pair.knownAfter?.contains($0) == true })
+    }
+
+    private func newClasses(_ known: Set<String>, level: Double) -> [TaskComparison.NewClass] {
+        let names = newClassNames(known)
+        return tallies().filter { names.contains($0.name) }.map { name, tally in
             // How often rows of other classes get the answer, with one more that does and one that does not: rows too few
             // to show a false alarm do not show that there is none.
             let others = rows.filter { $0.classes[name] == nil }
@@ -99,7 +120,7 @@ struct TaskJudge {
                 tally.after, of: tally.rows, probability: Double(alarms + 1) / Double(others.count + 2))
             return .init(
                 name: name, rows: tally.rows, right: tally.after, chance: chance,
-                isKnown: chance <= 1 - rule.gainConfidence)
+                isKnown: chance <= level)
         }
     }
 

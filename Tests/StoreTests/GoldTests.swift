@@ -25,7 +25,7 @@ import Testing
             ],
             entities: [mark(id, 0, 3)], complete: [.init(documentID: id, task: "names")], annotator: "kim")
         try await gold.insert(labels: [.init(documentID: id, task: "tone", label: "warm")], annotator: "lee")
-        var page = try await gold.labelledDocuments(in: "mail")
+        var page = try await gold.allLabelledDocuments(in: "mail")
         #expect(page.count == 1)
         #expect(page[0].labels == ["tone": "warm", "topic": "maths"])
         #expect(page[0].entities == [GoldEntity(task: "names", type: "person", start: 0, end: 3)])
@@ -33,11 +33,11 @@ import Testing
         #expect(page[0].body == body && page[0].bodyHash.count == 32)
         // Another annotator's marking replaces the first one's as a whole; who marks entities marks them all.
         try await gold.insert(entities: [mark(id, 6, 14), mark(id, 19, 22)], annotator: "lee")
-        page = try await gold.labelledDocuments(in: "mail")
+        page = try await gold.allLabelledDocuments(in: "mail")
         #expect(page[0].entities.map(\.start) == [6, 19])
         #expect(page[0].completeTasks == ["names"])
         try database.psql("UPDATE glossator.gold_entities SET retracted_at = now() WHERE annotator = 'lee'")
-        #expect(try await gold.labelledDocuments(in: "mail")[0].completeTasks == ["names"])
+        #expect(try await gold.allLabelledDocuments(in: "mail")[0].completeTasks == ["names"])
         let counts = try await gold.counts(in: "mail")
         #expect(counts.documents == 1 && counts.labels == ["tone": ["warm": 1], "topic": ["maths": 1]])
         #expect(counts.entities == ["names": ["person": 1]] && counts.complete == ["names": 1])
@@ -46,7 +46,7 @@ import Testing
     @Test func aDocumentWithoutEntitiesCanBeComplete() async throws {
         let (database, id) = try await database()
         try await database.gold.insert(complete: [.init(documentID: id, task: "names")])
-        let document = try #require(try await database.gold.labelledDocuments(in: "mail").first)
+        let document = try #require(try await database.gold.allLabelledDocuments(in: "mail").first)
         #expect(document.completeTasks == ["names"] && document.entities.isEmpty && document.labels.isEmpty)
     }
 
@@ -69,10 +69,12 @@ import Testing
         let ids = try await database.add("a", "b", "c", "d")
         try await database.gold.insert(
             labels: [ids[0], ids[2], ids[3]].map { .init(documentID: $0, task: "t", label: "l") })
-        let first = try await database.gold.labelledDocuments(in: "mail", limit: 2)
-        #expect(first.map(\.id) == [ids[0], ids[2]])
-        let second = try await database.gold.labelledDocuments(in: "mail", after: ids[2], limit: 2)
-        #expect(second.map(\.id) == [ids[3]])
+        let first = try await database.gold.markedDocuments(after: 0, limit: 2)
+        #expect(first == [ids[0], ids[2]])
+        let second = try await database.gold.markedDocuments(after: ids[2], limit: 2)
+        #expect(second == [ids[3]])
+        #expect(try await database.gold.labelledDocuments(in: "mail", ids: ids).map(\.id) == first + second)
+        #expect(try await database.gold.labelledDocuments(in: "other", ids: ids).isEmpty)
         #expect(try await database.gold.allLabelledDocuments(in: "mail").map(\.id) == [ids[0], ids[2], ids[3]])
     }
 

@@ -61,10 +61,63 @@ import Testing
         #expect(try await newTasks(database) == [["names", "tone"], []])
         _ = try await run(database, parent: model, end: .promoted(modelID: model))
         #expect(try await newTasks(database) == [[], []])
+        // Going back to what an earlier run had is new: the last one had something else.
+        try await database.gold.insert(
+            entities: [
+                .init(documentID: ids[0], entity: GoldEntity(task: "names", type: "person", start: 0, end: 4))
+            ])
+        _ = try await run(database, parent: model, end: .kept(modelID: model))
+        #expect(try await newTasks(database) == [[], []])
+        try database.psql("UPDATE glossator.gold_entities SET retracted_at = now() WHERE retracted_at IS NULL")
+        #expect(try await newTasks(database) == [["names"], []])
         // What the other collection's runs learn is theirs.
         let other = try await database.add("Anja waits.", to: "other")
         try await database.gold.insert(labels: [.init(documentID: other[0], task: "tone", label: "calm")])
         #expect(try await database.gold.allLabelledDocuments(in: "other").map(\.newTasks) == [["tone"]])
+    }
+
+    @Test func whatWasNotPromotedIsNotLearned() async throws {
+        let (database, ids, first) = try await database()
+        func unlearned() async throws -> [Set<String>] {
+            try await database.gold.allLabelledDocuments(in: "mail").map(\.unlearnedTasks)
+        }
+        func learn(_ name: String, parent: Int64, promotes: Bool) async throws -> Int64 {
+            let run = try await database.runs.start(
+                collection: "mail", parentModelID: parent, options: "{}", counts: "{}", codeVersion: "test")
+            let documents = try await database.gold.allLabelledDocuments(in: "mail")
+            let rows = documents.map {
+                TrainingRunStore.ManifestRow(
+                    documentID: $0.id, task: "tone", part: "training", isNew: true, goldIDs: $0.goldIDs["tone"] ?? [])
+            }
+            try await database.runs.record(rows, of: run)
+            // Twice is once: an answer may be lost.
+            try await database.runs.record(rows, of: run)
+            let id = try #require(
+                Int64(
+                    database.psql(
+                        """
+                        INSERT INTO glossator.models (name, space_id, heads, heads_sha256, parent_id, training_run_id)
+                        SELECT '\(name)', space_id, heads, heads_sha256, \(parent), \(run) FROM glossator.models
+                        WHERE id = \(first) RETURNING id
+                        """)))
+            try await database.runs.finish(
+                run: run, end: promotes ? .promoted(modelID: id) : .kept(modelID: id), message: "test")
+            return id
+        }
+        try await database.gold.insert(labels: [.init(documentID: ids[0], task: "tone", label: "calm")])
+        let second = try await learn("second", parent: first, promotes: true)
+        #expect(try await unlearned() == [[]])
+        try await database.gold.insert(labels: [.init(documentID: ids[1], task: "tone", label: "cross")])
+        _ = try await learn("third", parent: second, promotes: false)
+        #expect(try await newTasks(database) == [[], []])
+        #expect(try await unlearned() == [[], ["tone"]])
+        _ = try await learn("fourth", parent: second, promotes: true)
+        #expect(try await unlearned() == [[], []])
+        #expect(try database.psql("SELECT count(*) FROM glossator.lineage('mail')") == "3")
+        try database.psql("SELECT glossator.rollback('mail')")
+        #expect(try await unlearned() == [[], ["tone"]])
+        // A run goes when its model goes, and not before.
+        #expect(throws: (any Error).self) { try database.psql("DELETE FROM glossator.training_runs") }
     }
 
     @Test func aManifestStaysAsItIsAndGoesWithItsRun() async throws {
@@ -72,11 +125,12 @@ import Testing
         try await database.gold.insert(labels: [.init(documentID: ids[0], task: "tone", label: "calm")])
         let id = try await run(database, parent: model, end: .kept(modelID: model))
         #expect(throws: (any Error).self) { try database.psql("UPDATE glossator.training_rows SET part = 'held_out'") }
-        // Written twice is written once, and a run that was closed writes nothing.
+        // A run that was closed writes nothing.
         let row = TrainingRunStore.ManifestRow(
             documentID: ids[0], task: "tone", part: "training", isNew: true, goldIDs: [1])
         let lost = await fault { try await database.runs.record([row], of: id) }
         #expect(lost?.code == "training-lost")
+        #expect(throws: (any Error).self) { try database.psql("DELETE FROM glossator.training_rows") }
         // The manifest outlives its documents, and not its run.
         try database.psql("DELETE FROM glossator.documents")
         #expect(try database.count("training_rows") == 1)

@@ -25,14 +25,17 @@ struct ReplayRuleTests {
         #expect(zip(rows, ReplayRule(limit: 0).choose(rows)).allSatisfy { $1 == $0.isNew })
     }
 
-    @Test("rare classes keep all they have, the others share what is left")
+    @Test("no class goes empty-handed, and common ones stay common")
     func rareClasses() {
         let rows =
             (0..<1_000).map { row($0, ["common"]) } + (1_000..<1_500).map { row($0, ["other"]) }
             + (1_500..<1_510).map { row($0, ["rare"]) }
         let counts = counts(rows, limit: 210)
+        #expect(counts.values.reduce(0, +) == 210)
         #expect(counts["rare"] == 10)
-        #expect(counts["common"] == 100 && counts["other"] == 100)
+        // Of the first 105 places 47 or 48 each; the others as they come, about two to one.
+        let (common, other) = (counts["common"] ?? 0, counts["other"] ?? 0)
+        #expect((105...135).contains(common) && (65...95).contains(other))
     }
 
     @Test("a document of several classes counts for each of them")
@@ -41,7 +44,7 @@ struct ReplayRuleTests {
         let chosen = ReplayRule(limit: 60).choose(rows)
         #expect(chosen.count { $0 } == 60)
         let counts = counts(rows, limit: 60)
-        #expect(abs((counts["a"] ?? 0) - (counts["b"] ?? 0)) <= 1)
+        #expect(abs((counts["a"] ?? 0) - (counts["b"] ?? 0)) <= 12)
     }
 
     @Test("the same documents whatever the order, and all of them again when the reservoir grows")
@@ -51,6 +54,6 @@ struct ReplayRuleTests {
             Set(zip(rows, ReplayRule(limit: limit).choose(rows)).filter { $1 }.map { $0.0.bodyHash })
         }
         #expect(chosen(rows, 90) == chosen(rows.reversed(), 90))
-        #expect(chosen(rows, 90).isSubset(of: chosen(rows, 150)))
+        #expect(chosen(rows, 90).isSubset(of: chosen(rows, 300)))
     }
 }

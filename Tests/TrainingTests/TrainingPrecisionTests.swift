@@ -107,7 +107,7 @@ struct TrainingPrecisionTests {
         let file = ResumeFile(folder: folder.path)
         try first.save(to: file, fingerprint: "a", notes: "")
         let rest = try texts.trainer(options)
-        #expect(rest.resume(from: file, fingerprint: "a").found != nil && rest.step == 7)
+        #expect(rest.resume(from: file, fingerprint: "a").found && rest.step == 7)
         while !rest.isFinished { try rest.takeStep() }
         #expect(rest.numbers == whole.numbers)
         options.precision = .fp32

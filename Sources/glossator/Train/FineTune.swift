@@ -41,7 +41,7 @@ struct FineTune: Sendable {
     let promotion: Promotion
     /// Tasks to train; nil for all that have enough gold.
     let onlyTasks: Set<String>?
-    /// Documents with new gold below which a collection that has been trained before is left alone.
+    /// Documents with new gold below which a collection that was trained before with the same options is left alone.
     let minimumNew: Int
 
     func run() async throws -> End {
@@ -49,17 +49,10 @@ struct FineTune: Sendable {
         let (parent, counts, tasks) = try await begin()
         let settings = context.settings
         let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
-        let gold = try await select(tasks, patience)
-        if gold.newDocuments < minimumNew,
-            let last = try await TrainingRunStore(connection: context.connection)
-                .lastThatLearned(collection: collection)
-        {
-            return .tooLittleNew(new: gold.newDocuments, since: last)
-        }
-        Terminal.note(gold.text)
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
-            cache: settings.text("train.cache-precision"))
+            cache: settings.text("train.cache-precision"), tasks: onlyTasks?.sorted(),
+            storedEmbeddings: settings.flag("train.stored-embeddings"), replay: settings.replay)
         let runs = TrainingRunStore(connection: context.connection)
         try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
         let run = try await runs.start(
@@ -71,6 +64,15 @@ struct FineTune: Sendable {
         }
         defer { heart.cancel() }
         do {
+            // Not before: a run that ends meanwhile has learned what was new.
+            let gold = try await select(tasks, patience)
+            if gold.newDocuments < minimumNew, let last = try await runs.lastThatLearned(collection: collection),
+                (try? JSONText.decoder.decode(RunOptions.self, from: Data(last.options.utf8))) == options
+            {
+                try await runs.withdraw(run)
+                return .tooLittleNew(new: gold.newDocuments, since: last)
+            }
+            Terminal.note(gold.text)
             let result = try await Learning(
                 settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost },
                 storedEmbeddings: { ids in
@@ -91,7 +93,8 @@ struct FineTune: Sendable {
             } else {
                 stored = try await store(result, run: run, collection: collection, parent: parent, patience)
                 decision = try await patience.keepTrying("looking at the model in force") {
-                    try await unlessOvertaken(decide(result.outcome), by: parent.row)
+                    try await unlessOvertaken(
+                        decide(result.outcome, flips: flips(result.outcome, parent: parent)), by: parent.row)
                 }
             }
             let end: TrainingRunStore.End =
@@ -124,7 +127,7 @@ struct FineTune: Sendable {
         }
         return GoldSelection(
             all, tasks: tasks, split: context.settings.headTrainingOptions.split,
-            replay: context.settings.integer("train.replay"))
+            replay: context.settings.replay)
     }
 
     /// Somebody promoted or rolled back while the run learned: it was compared with a model that is no longer in force, so
@@ -193,9 +196,23 @@ struct FineTune: Sendable {
         return space
     }
 
-    private func decide(_ outcome: TrainingOutcome) -> PromotionRule.Decision {
+    /// What changes for documents that nobody has looked at; by their stored embeddings, so only while these stay good.
+    private func flips(
+        _ outcome: TrainingOutcome, parent: ModelLoader.Loaded
+    ) async throws -> [String: PromotionRule.Flips] {
+        guard outcome.learnedParts.isEmpty else { return [:] }
+        let embeddings = try await EmbeddingReader(connection: context.connection).newestUnlabelled(
+            in: collection, spaceID: parent.row.spaceID, limit: Self.flipSample)
+        return PromotionRule.Flips.counted(from: parent.bundle.heads, to: outcome.heads, on: embeddings)
+    }
+
+    private static let flipSample = 1_000
+
+    private func decide(
+        _ outcome: TrainingOutcome, flips: [String: PromotionRule.Flips]
+    ) -> PromotionRule.Decision {
         let decision = context.settings.promotionRule.decide(
-            PairedTask.pair(before: outcome.answersBefore, after: outcome.answersAfter))
+            PairedTask.pair(before: outcome.answersBefore, after: outcome.answersAfter), flips: flips)
         return switch promotion {
         case .always: decision.overruled(promotes: true, reason: "as was asked for")
         case .never: decision.overruled(promotes: false, reason: "as was asked for")

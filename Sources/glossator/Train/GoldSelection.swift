@@ -1,14 +1,13 @@
 import Annotations
 import Training
 
-/// What of a collection's gold a run reads: all that is held out, all that is new, and of what earlier runs have learned
-/// from as much as `ReplayRule` takes.
+/// What of a collection's gold a run reads: all that judges, all that the model in force has not learned, and of what it
+/// has learned as much as `ReplayRule` takes.
 struct GoldSelection: Sendable {
     let documents: [LabelledDocument]
-    /// Documents that say something about a task that no run has learned.
+    /// Documents whose gold of a task that can be learned has changed since a run had it.
     let newDocuments: Int
-    /// Old ones that are learned from again, and those that are left out tonight.
-    let replayed: Int
+    /// Old ones that are left out tonight.
     let leftOut: Int
 
     /// For a person.
@@ -19,26 +18,34 @@ struct GoldSelection: Sendable {
 
     /// - Parameters:
     ///   - all: the collection's gold that counts.
-    ///   - replay: old documents, at the most.
-    init(_ all: [LabelledDocument], tasks: [AnnotationTask], split: Split, replay: Int) {
+    ///   - replay: old documents that are learned from, at the most; nil: all.
+    init(_ all: [LabelledDocument], tasks: [AnnotationTask], split: Split, replay: Int?) {
         let names = Set(tasks.map(\.name))
-        var (learned, heldOut): ([LabelledDocument], [LabelledDocument]) = ([], [])
+        var (learned, judging): ([LabelledDocument], [LabelledDocument]) = ([], [])
         for document in all where document.says(names) {
-            if split.part(of: document.bodyHash) == .heldOut {
-                heldOut.append(document)
-            } else {
+            if split.part(of: document.bodyHash) == .training {
                 learned.append(document)
+            } else {
+                judging.append(document)
             }
         }
-        let chosen = ReplayRule(limit: replay).choose(
+        let chosen = ReplayRule(limit: replay ?? .max).choose(
             learned.map {
-                .init(bodyHash: $0.bodyHash, classes: $0.classes(names), isNew: !$0.newTasks.isDisjoint(with: names))
+                .init(
+                    bodyHash: $0.bodyHash, classes: $0.classes(names),
+                    isNew: !$0.unlearnedTasks.isDisjoint(with: names))
             })
-        documents = (zip(learned, chosen).filter(\.1).map(\.0) + heldOut).sorted { $0.id < $1.id }
-        let fresh = learned.count { !$0.newTasks.isDisjoint(with: names) }
-        newDocuments = fresh + heldOut.count { !$0.newTasks.isDisjoint(with: names) }
-        replayed = chosen.count { $0 } - fresh
+        documents = (zip(learned, chosen).filter(\.1).map(\.0) + judging).sorted { $0.id < $1.id }
         leftOut = learned.count - chosen.count { $0 }
+        // Gold of a task that has too little of it is new every night.
+        let ready = Set(tasks.filter { Self.isReady($0, all) }.map(\.name))
+        newDocuments = documents.count { !$0.newTasks.isDisjoint(with: ready) }
+    }
+
+    private static func isReady(_ task: AnnotationTask, _ documents: [LabelledDocument]) -> Bool {
+        let own = documents.filter { $0.says([task.name]) }
+        let classes = own.reduce(into: Set<String>()) { $0.formUnion($1.classes([task.name])) }
+        return Set(own.map(\.bodyHash)).count >= HeadTrainer.minimumTexts && classes.count > 1
     }
 }
 

@@ -4,10 +4,15 @@ import Model
 import Training
 
 /// What `training_runs.options` holds: every setting that decides a run's result.
-struct RunOptions: Codable, Sendable {
+struct RunOptions: Codable, Sendable, Hashable {
     var heads = HeadTrainingOptions()
     var layers = JointOptions()
     var cache = FeatureCache.Precision.f32.rawValue
+    /// Tasks that somebody asked for.
+    var tasks: [String]?
+    var storedEmbeddings: Bool?
+    /// Nil: all old documents are learned from.
+    var replay: Int?
 }
 
 /// What `training_runs.record` holds: everything that a person wants to know about a run later.

@@ -22,6 +22,9 @@ extension Settings {
         return options
     }
 
+    /// A run that starts afresh knows only what it is given: it is given all.
+    var replay: Int? { text("train.start") == "fresh" ? nil : integer("train.replay") }
+
     var featureCaching: BackboneTrainer.Caching {
         let limit = integer("train.cache-mib") << 20
         return .init(
