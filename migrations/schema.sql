@@ -1263,23 +1263,27 @@ CREATE FUNCTION glossator.is_key_type(type oid) RETURNS boolean
 COMMENT ON FUNCTION glossator.is_key_type(type oid) IS 'Whether a column of this type can name a document.';
 
 --
--- Name: is_learned(bigint, text, bigint[]); Type: FUNCTION; Schema: glossator; Owner: -
+-- Name: lineage(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
-CREATE FUNCTION glossator.is_learned(document_id bigint, task text, gold_ids bigint[]) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT EXISTS (
-        SELECT FROM glossator.training_rows r JOIN glossator.training_runs t ON t.id = r.run_id
-        WHERE r.document_id = is_learned.document_id AND r.task = is_learned.task AND r.gold_ids = is_learned.gold_ids
-            AND t.status IN ('promoted', 'kept') AND t.model_id IS NOT NULL)
-$$;
+CREATE FUNCTION glossator.lineage(collection text) RETURNS TABLE(model_id bigint, training_run_id bigint)
+    LANGUAGE sql STABLE
+    AS $_$
+    WITH RECURSIVE lineage AS (
+        SELECT m.id, m.parent_id, m.training_run_id
+        FROM glossator.model_in_force f JOIN glossator.models m ON m.id = f.model_id
+        WHERE f.collection = $1
+        UNION
+        SELECT m.id, m.parent_id, m.training_run_id FROM lineage l JOIN glossator.models m ON m.id = l.parent_id
+    )
+    SELECT l.id, l.training_run_id FROM lineage l
+$_$;
 
 --
--- Name: FUNCTION is_learned(document_id bigint, task text, gold_ids bigint[]); Type: COMMENT; Schema: glossator; Owner: -
+-- Name: FUNCTION lineage(collection text); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.is_learned(document_id bigint, task text, gold_ids bigint[]) IS 'Whether a run that made a model has had exactly this gold of a document and task.';
+COMMENT ON FUNCTION glossator.lineage(collection text) IS 'The model in force in a collection and all that it descends from, with the runs that made them. What these have learned is learned; gold of a model that was not promoted, or was rolled back, is not.';
 
 --
 -- Name: locate_gold_entity(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1660,24 +1664,24 @@ $$;
 COMMENT ON FUNCTION glossator.refuse_gold_update() IS 'Trigger: what people said stays said; corrections are new rows.';
 
 --
--- Name: refuse_manifest_update(); Type: FUNCTION; Schema: glossator; Owner: -
+-- Name: refuse_manifest_change(); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
-CREATE FUNCTION glossator.refuse_manifest_update() RETURNS trigger
+CREATE FUNCTION glossator.refuse_manifest_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     RAISE EXCEPTION 'what training run % learned from does not change', OLD.run_id
         USING ERRCODE = 'check_violation', CONSTRAINT = 'manifest_immutable',
-            HINT = 'A manifest goes with its run: DELETE FROM glossator.training_runs.';
+            HINT = 'A manifest goes with its run, and a run stays as long as the model that it made.';
 END
 $$;
 
 --
--- Name: FUNCTION refuse_manifest_update(); Type: COMMENT; Schema: glossator; Owner: -
+-- Name: FUNCTION refuse_manifest_change(); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.refuse_manifest_update() IS 'Trigger: a manifest says what was, not what should have been.';
+COMMENT ON FUNCTION glossator.refuse_manifest_change() IS 'Trigger: a manifest says what was, not what should have been.';
 
 --
 -- Name: refuse_model_update(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -5554,7 +5558,7 @@ COMMENT ON COLUMN glossator.training_rows.part IS 'training: learned from. valid
 -- Name: COLUMN training_rows.is_new; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.is_new IS 'Whether no run that made a model had this gold before; the others are replayed.';
+COMMENT ON COLUMN glossator.training_rows.is_new IS 'Whether no run before had this gold and made a model of it.';
 
 --
 -- Name: COLUMN training_rows.gold_ids; Type: COMMENT; Schema: glossator; Owner: -
@@ -6035,7 +6039,7 @@ CREATE INDEX tallies_by_batch ON glossator.tallies USING btree (batch_id) WHERE 
 -- Name: training_rows_document; Type: INDEX; Schema: glossator; Owner: -
 --
 
-CREATE INDEX training_rows_document ON glossator.training_rows USING btree (document_id, task);
+CREATE INDEX training_rows_document ON glossator.training_rows USING btree (document_id, task, run_id DESC);
 
 --
 -- Name: INDEX training_rows_document; Type: COMMENT; Schema: glossator; Owner: -
@@ -6191,7 +6195,13 @@ CREATE TRIGGER spool_tally_truncated AFTER TRUNCATE ON glossator.spool FOR EACH 
 -- Name: training_rows training_rows_immutable; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
-CREATE TRIGGER training_rows_immutable BEFORE UPDATE ON glossator.training_rows FOR EACH ROW EXECUTE FUNCTION glossator.refuse_manifest_update();
+CREATE TRIGGER training_rows_immutable BEFORE UPDATE ON glossator.training_rows FOR EACH ROW EXECUTE FUNCTION glossator.refuse_manifest_change();
+
+--
+-- Name: training_rows training_rows_stay; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER training_rows_stay BEFORE DELETE ON glossator.training_rows FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION glossator.refuse_manifest_change();
 
 --
 -- Name: annotations annotations_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

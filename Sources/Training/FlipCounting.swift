@@ -1,3 +1,4 @@
+import Annotations
 package import Model
 import Tensors
 

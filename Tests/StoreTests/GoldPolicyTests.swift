@@ -130,7 +130,7 @@ import Testing
                     .init(documentID: id, entity: GoldEntity(task: "names", type: $0.2, start: $0.0, end: $0.1))
                 }, complete: [.init(documentID: id, task: "names")], annotator: "p\(person)")
         }
-        let document = try #require(try await database.gold.allLabelledDocuments(in: "mail").first)
+        let document = try #require(try await database.gold.labelledDocuments(in: "mail", ids: [id]).first)
         #expect((document.completeTasks == ["names"]) == (entry.counts != nil))
         #expect(document.entities.map { "\($0.start)-\($0.end) \($0.type)" } == entry.counts ?? [])
         let open = try database.psql("SELECT count(*) FROM glossator.entity_conflicts WHERE NOT is_resolved")

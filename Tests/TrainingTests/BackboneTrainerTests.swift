@@ -84,6 +84,40 @@ struct BackboneTrainerTests {
         }
     }
 
+    @Test("so does one whose epochs are judged, before and after the kept one")
+    func resumedWithJudge() throws {
+        var texts = try LabelledTexts(700, longEvery: 10_000, namesEvery: 10_000)
+        texts = texts.only(LabelledTexts.topic)
+        var (probe, options) = (HeadTrainingOptions(), JointOptions())
+        (probe.epochs, probe.minimumSteps, probe.patience, probe.validation) = (2, 0, nil, 0.2)
+        (options.epochs, options.batchSize, options.patience) = (4, 64, 2)
+        // The first epochs gain, a later one is too fast.
+        options.rates = LayerRates(base: 2e-3, heads: 1e-2)
+        let trainer = try BackboneTrainer(probe: probe, options: options, workers: 2)
+        func run(_ resuming: BackboneTrainer.Resuming? = nil, stopAt: Int = .max) throws -> TrainingOutcome {
+            let step = Atomic<Int>(0)
+            return try trainer.train(
+                texts.documents, examples: texts.examples, tasks: [LabelledTexts.topic], backbone: texts.backbone,
+                resuming: resuming,
+                progress: { if case .step(let done, _, _, _, _) = $0 { step.store(done, ordering: .relaxed) } },
+                isCancelled: { step.load(ordering: .relaxed) >= stopAt })
+        }
+        let whole = try run()
+        let record = try #require(whole.encoder)
+        #expect(record.isChosen && record.bestEpoch > 0)
+        #expect(record.curve.allSatisfy { $0.validationScore != nil })
+        let epoch = record.plannedSteps / options.epochs
+        for stop in [epoch - 1, epoch + 1, record.steps - 1] {
+            try withFolder { folder in
+                let resuming = BackboneTrainer.Resuming(folder: folder.path, salt: "1", interval: 0)
+                #expect(throws: Fault.self) { try run(resuming, stopAt: stop) }
+                let rest = try run(resuming)
+                #expect(rest.learnedParts == whole.learnedParts && rest.encoder == whole.encoder)
+                #expect(try rest.heads.encoded() == whole.heads.encoded())
+            }
+        }
+    }
+
     @Test("a damaged resume file is refused and the one before is used; both damaged: from the start")
     func damaged() throws {
         let texts = try LabelledTexts(60)

@@ -1,14 +1,14 @@
-import Annotations
-import Training
+package import Annotations
+package import Training
 
 /// What of a collection's gold a run reads: all that judges, all that the model in force has not learned, and of what it
 /// has learned as much as `ReplayRule` takes.
-struct GoldSelection: Sendable {
-    let documents: [LabelledDocument]
+package struct GoldSelection: Sendable {
+    package let documents: [LabelledDocument]
     /// Documents whose gold of a task that can be learned has changed since a run had it.
-    let newDocuments: Int
+    package let newDocuments: Int
     /// Old ones that are left out tonight.
-    let leftOut: Int
+    package let leftOut: Int
 
     /// For a person.
     var text: String {
@@ -19,7 +19,7 @@ struct GoldSelection: Sendable {
     /// - Parameters:
     ///   - all: the collection's gold that counts.
     ///   - replay: old documents that are learned from, at the most; nil: all.
-    init(_ all: [LabelledDocument], tasks: [AnnotationTask], split: Split, replay: Int?) {
+    package init(_ all: [LabelledDocument], tasks: [AnnotationTask], split: Split, replay: Int?) {
         let names = Set(tasks.map(\.name))
         var (learned, judging): ([LabelledDocument], [LabelledDocument]) = ([], [])
         for document in all where document.says(names) {

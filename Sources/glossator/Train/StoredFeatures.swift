@@ -1,19 +1,18 @@
-import Annotations
-import Model
-import Training
+package import Annotations
+package import Training
 
 /// Embeddings that daemons have stored, as features of documents whose words nobody asks for: no text is read again.
 ///
 /// They are what labels are computed from when documents are labelled anew without the encoder. They are rounded to half
 /// precision, and a daemon may have computed them in a reduced one; so a sample is read again in fp32 first, and they are
 /// used only when they are what the encoder says.
-struct StoredFeatures: Sendable {
+package struct StoredFeatures: Sendable {
     /// How they compare with the same texts read again.
-    struct Check: Codable, Sendable, Hashable {
-        let sampled: Int
+    package struct Check: Codable, Sendable, Hashable {
+        package let sampled: Int
         /// Least cosine of the sample.
-        let leastCosine: Double
-        var isGood: Bool { leastCosine >= StoredFeatures.leastCosine }
+        package let leastCosine: Double
+        package var isGood: Bool { leastCosine >= StoredFeatures.leastCosine }
     }
 
     /// Half precision leaves 0.999999, bf16 0.9998, int8 0.998 of most encoders (docs/precision.md).
@@ -21,8 +20,8 @@ struct StoredFeatures: Sendable {
     private static let sample = 32
 
     /// By sha256 of the text.
-    let embeddings: [[UInt8]: [Float]]
-    let check: Check
+    package let embeddings: [[UInt8]: [Float]]
+    package let check: Check
 
     /// Nil without any.
     ///
@@ -30,7 +29,7 @@ struct StoredFeatures: Sendable {
     ///   - documents: whose words nobody asks for.
     ///   - stored: by document.
     ///   - read: features of documents by the encoder itself.
-    init?(
+    package init?(
         _ documents: [LabelledDocument], stored: [Int64: [Float]],
         read: ([LabelledDocument]) async throws -> [TrainingExample]
     ) async throws {
