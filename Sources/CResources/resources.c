@@ -42,6 +42,9 @@ static const unsigned char migration_0013[] = {
 static const unsigned char migration_0014[] = {
 #embed "../../migrations/0014_gold_views.sql"
 };
+static const unsigned char migration_0015[] = {
+#embed "../../migrations/0015_schedule.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -68,6 +71,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0012_learned_layers.sql", migration_0012),
     RESOURCE("0013_training_record.sql", migration_0013),
     RESOURCE("0014_gold_views.sql", migration_0014),
+    RESOURCE("0015_schedule.sql", migration_0015),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

@@ -13,7 +13,8 @@ package struct TrainingRunStore: Sendable {
         case promoted(modelID: Int64)
         /// The old model stays; the new one may have been stored all the same.
         case kept(modelID: Int64?)
-        case failed
+        /// - Parameter mayPass: whether another attempt, maybe on another machine, could do better.
+        case failed(mayPass: Bool)
     }
 
     /// Begins a run, one at a time a collection. A run that has been silent for two minutes has died and is closed.
@@ -41,6 +42,17 @@ package struct TrainingRunStore: Sendable {
         }
     }
 
+    /// Says what a run that the schedule began learns from and how, as `start` does for others.
+    package func describe(
+        run: Int64, parentModelID: Int64?, options: String, counts: String
+    ) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            let rows = try session.query(
+                Self.describe, [.int8(run), .optional(parentModelID), .jsonb(options), .jsonb(counts)])
+            guard rows.affected == 1 else { throw Self.lost(run) }
+        }
+    }
+
     /// A sign of life. Throws `training-lost` when the run was closed as dead meanwhile: another may be running.
     package func beat(run: Int64) async throws(Fault) {
         try await connection.run { (session) throws(Fault) in
@@ -55,11 +67,11 @@ package struct TrainingRunStore: Sendable {
         run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, record: String? = nil,
         message: String
     ) async throws(Fault) {
-        let (status, modelID): (String, Int64?) =
+        let (status, modelID, mayPass): (String, Int64?, Bool) =
             switch end {
-            case .promoted(let id): ("promoted", id)
-            case .kept(let id): ("kept", id)
-            case .failed: ("failed", nil)
+            case .promoted(let id): ("promoted", id, false)
+            case .kept(let id): ("kept", id, false)
+            case .failed(let mayPass): ("failed", nil, mayPass)
             }
         try await connection.transaction { (session) throws(Fault) in
             let rows = try session.query(
@@ -67,7 +79,7 @@ package struct TrainingRunStore: Sendable {
                 [
                     .int8(run), .text(status), .optional(modelID), metricsBefore.map { .jsonb($0) } ?? .null,
                     metricsAfter.map { .jsonb($0) } ?? .null, .text(message.withoutNUL),
-                    record.map { .jsonb($0) } ?? .null,
+                    record.map { .jsonb($0) } ?? .null, .bool(mayPass),
                 ])
             guard let row = rows.first else { throw Self.lost(run) }
             if case .promoted(let id) = end {
@@ -136,11 +148,13 @@ package struct TrainingRunStore: Sendable {
         "training_collection",
         "INSERT INTO glossator.collections (name) VALUES ($1::text) ON CONFLICT (name) DO NOTHING")
 
-    private static let closeDead = Statement(
+    /// What killed a run may not happen again.
+    static let closeDead = Statement(
         "training_close_dead",
         """
         UPDATE glossator.training_runs
-        SET status = 'failed', finished_at = now(), message = 'the trainer died: no sign of life for two minutes'
+        SET status = 'failed', finished_at = now(), message = 'the trainer died: no sign of life for two minutes',
+            may_pass = true
         WHERE collection = $1::text AND status = 'running' AND beat_at < now() - interval '2 minutes'
         """)
 
@@ -153,6 +167,13 @@ package struct TrainingRunStore: Sendable {
         RETURNING id
         """)
 
+    private static let describe = Statement(
+        "training_describe",
+        """
+        UPDATE glossator.training_runs SET parent_model_id = $2::bigint, options = $3::jsonb, counts = $4::jsonb
+        WHERE id = $1::bigint AND status = 'running'
+        """)
+
     private static let beat = Statement(
         "training_beat",
         "UPDATE glossator.training_runs SET beat_at = now() WHERE id = $1::bigint AND status = 'running'")
@@ -162,7 +183,7 @@ package struct TrainingRunStore: Sendable {
         """
         UPDATE glossator.training_runs
         SET status = $2::text, model_id = $3::bigint, metrics_before = $4::jsonb, metrics_after = $5::jsonb,
-            message = $6::text, record = $7::jsonb, finished_at = now()
+            message = $6::text, record = $7::jsonb, may_pass = $8::boolean, finished_at = now()
         WHERE id = $1::bigint AND status = 'running'
         RETURNING collection
         """)
@@ -178,5 +199,5 @@ package struct TrainingRunStore: Sendable {
         ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, beat, finish, list]
+    static let statements = [ensureCollection, closeDead, start, describe, beat, finish, list]
 }
