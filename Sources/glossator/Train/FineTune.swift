@@ -34,62 +34,102 @@ struct FineTune: Sendable {
 
     func run() async throws -> Report {
         let started = ContinuousClock.now
+        let beginning = try await prepare()
+        let run = try await runs.start(
+            collection: collection, parentModelID: beginning.parent.row.id, options: beginning.options,
+            counts: beginning.counts, codeVersion: Version.withBuild)
+        return try await recorded(run) { heartbeat in
+            try await learn(run, from: beginning, heartbeat, started: started)
+        }
+    }
+
+    /// The same for a run that the schedule has begun: whatever is wrong is recorded in it.
+    func run(claimed run: Int64) async throws -> Report {
+        let started = ContinuousClock.now
+        return try await recorded(run) { heartbeat in
+            let beginning = try await prepare()
+            try await runs.describe(
+                run: run, parentModelID: beginning.parent.row.id, options: beginning.options, counts: beginning.counts)
+            return try await learn(run, from: beginning, heartbeat, started: started)
+        }
+    }
+
+    private var runs: TrainingRunStore { TrainingRunStore(connection: context.connection) }
+
+    private struct Beginning {
+        let parent: ModelLoader.Loaded
+        let tasks: [AnnotationTask]
+        /// JSON texts.
+        let options: String
+        let counts: String
+    }
+
+    private func prepare() async throws -> Beginning {
         let (parent, counts, tasks) = try await begin()
-        let gold = GoldStore(connection: context.connection)
         let settings = context.settings
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"))
-        let runs = TrainingRunStore(connection: context.connection)
         try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
-        let run = try await runs.start(
-            collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
-            counts: JSONText.of(counts), codeVersion: Version.withBuild)
+        return Beginning(
+            parent: parent, tasks: tasks, options: try JSONText.of(options), counts: try JSONText.of(counts))
+    }
+
+    /// Keeps the run alive while `body` goes on, and records why it failed.
+    private func recorded(
+        _ run: Int64, _ body: (TrainingHeartbeat) async throws -> Report
+    ) async throws -> Report {
         let heartbeat = TrainingHeartbeat()
         let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
             await heartbeat.keep(run, database: database)
         }
         defer { heart.cancel() }
         do {
-            let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
-            let documents = try await patience.keepTrying("reading gold") {
-                try await gold.allLabelledDocuments(in: collection)
-            }
-            let result = try await Learning(
-                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
-            ).run(documents, tasks: tasks, from: parent.bundle)
-            let decision: PromotionRule.Decision
-            var stored: (id: Int64, name: String)?
-            if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
-                decision = .init(
-                    promotes: false,
-                    reason: "the plan left nothing to learn; these are the figures of the model in force")
-            } else {
-                stored = try await store(result, run: run, collection: collection, parent: parent, patience)
-                decision = try await patience.keepTrying("looking at the model in force") {
-                    try await unlessOvertaken(decide(result.outcome), by: parent.row)
-                }
-            }
-            let end: TrainingRunStore.End =
-                if decision.promotes, let stored { .promoted(modelID: stored.id) } else {
-                    .kept(modelID: stored?.id)
-                }
-            let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
-            let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
-            try await patience.keepTrying("closing the run") {
-                try await runs.finish(
-                    run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
-                    message: decision.reason)
-            }
-            result.outcome.resumeFile?.remove()
-            return Report(
-                runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
-                decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1))
+            return try await body(heartbeat)
         } catch {
-            let message = (error as? Fault)?.message ?? "\(error)"
-            try? await runs.finish(run: run, end: .failed, message: message)
+            let fault = error as? Fault
+            try? await runs.finish(
+                run: run, end: .failed(mayPass: fault?.mayPassLater ?? true), message: fault?.message ?? "\(error)")
             throw error
         }
+    }
+
+    private func learn(
+        _ run: Int64, from beginning: Beginning, _ heartbeat: TrainingHeartbeat, started: ContinuousClock.Instant
+    ) async throws -> Report {
+        let (parent, gold) = (beginning.parent, GoldStore(connection: context.connection))
+        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
+        let documents = try await patience.keepTrying("reading gold") {
+            try await gold.allLabelledDocuments(in: collection)
+        }
+        let result = try await Learning(
+            settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
+        ).run(documents, tasks: beginning.tasks, from: parent.bundle)
+        let decision: PromotionRule.Decision
+        var stored: (id: Int64, name: String)?
+        if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
+            decision = .init(
+                promotes: false,
+                reason: "the plan left nothing to learn; these are the figures of the model in force")
+        } else {
+            stored = try await store(result, run: run, collection: collection, parent: parent, patience)
+            decision = try await patience.keepTrying("looking at the model in force") {
+                try await unlessOvertaken(decide(result.outcome), by: parent.row)
+            }
+        }
+        let end: TrainingRunStore.End =
+            if decision.promotes, let stored { .promoted(modelID: stored.id) } else { .kept(modelID: stored?.id) }
+        let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
+        let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
+        try await patience.keepTrying("closing the run") {
+            try await runs.finish(
+                run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
+                message: decision.reason)
+        }
+        result.outcome.resumeFile?.remove()
+        return Report(
+            runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
+            decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1))
     }
 
     /// Somebody promoted or rolled back while the run learned: it was compared with a model that is no longer in force, so
@@ -167,4 +207,10 @@ struct FineTune: Sendable {
         case .ifBetter: decision
         }
     }
+}
+
+extension Fault {
+    /// Whether a run that failed so may do better another time or on another machine. What people have labelled is the
+    /// same everywhere.
+    package var mayPassLater: Bool { isTransient || ![.input, .document].contains(blame) }
 }
