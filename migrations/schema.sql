@@ -540,10 +540,10 @@ BEGIN
         PERFORM glossator.require_collection(NEW.collection);
     END IF;
     IF is_new OR NEW.time_zone IS DISTINCT FROM OLD.time_zone THEN
-        SELECT z.name INTO known FROM pg_catalog.pg_timezone_names z WHERE lower(z.name) = lower(wanted) LIMIT 1;
+        SELECT z.name INTO known FROM pg_catalog.pg_timezone_names z WHERE z.name ~ '^[A-Z]' AND lower(z.name) = lower(wanted);
         IF known IS NULL THEN
             SELECT string_agg(z.name, ', ' ORDER BY z.name) INTO near FROM pg_catalog.pg_timezone_names z
-            WHERE lower(regexp_replace(z.name, '^.*/', '')) = replace(lower(wanted), ' ', '_');
+            WHERE z.name ~ '^[A-Z]' AND lower(regexp_replace(z.name, '^.*/', '')) = replace(lower(wanted), ' ', '_');
             RAISE EXCEPTION 'there is no time zone "%"', wanted
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'schedule_time_zone',
                     HINT = CASE WHEN near IS NULL
@@ -1245,16 +1245,19 @@ DECLARE
     -- No zone was ever as far as 16 hours from UTC: these two instants have the wall time between them.
     earliest timestamptz := utc - interval '16 hours';
     latest timestamptz := utc + interval '16 hours';
-    by_old_clock timestamptz := utc - ((earliest AT TIME ZONE time_zone) - (earliest AT TIME ZONE 'UTC'));
-    by_new_clock timestamptz := utc - ((latest AT TIME ZONE time_zone) - (latest AT TIME ZONE 'UTC'));
+    by_old_clock timestamptz;
+    by_new_clock timestamptz;
     low bigint;
     high bigint;
     middle bigint;
 BEGIN
     -- A wall time that comes twice came first by the old clock.
+    by_old_clock := utc - ((earliest AT TIME ZONE time_zone) - (earliest AT TIME ZONE 'UTC'));
     IF by_old_clock AT TIME ZONE time_zone = wall THEN
         RETURN by_old_clock;
-    ELSIF by_new_clock AT TIME ZONE time_zone = wall THEN
+    END IF;
+    by_new_clock := utc - ((latest AT TIME ZONE time_zone) - (latest AT TIME ZONE 'UTC'));
+    IF by_new_clock AT TIME ZONE time_zone = wall THEN
         RETURN by_new_clock;
     END IF;
     -- The clock jumped over it, at a whole second between the two.
@@ -2035,10 +2038,12 @@ DECLARE
     today date;
 BEGIN
     today := (around AT TIME ZONE time_zone)::date;
-    -- Two days each way: the one beside today may not exist.
     SELECT max(d.instant) FILTER (WHERE d.instant <= around), min(d.instant) FILTER (WHERE d.instant > around)
     INTO last_at, next_at
-    FROM (SELECT glossator.due_at(at, time_zone, today + n) AS instant FROM generate_series(-2, 2) AS n) AS d;
+    FROM (SELECT glossator.due_at(at, time_zone, today + n) AS instant FROM generate_series(-1, 1) AS n) AS d;
+    -- The day beside today may be one that does not exist.
+    last_at := coalesce(last_at, glossator.due_at(at, time_zone, today - 2));
+    next_at := coalesce(next_at, glossator.due_at(at, time_zone, today + 2));
 EXCEPTION WHEN invalid_parameter_value THEN
     -- A server may come to know fewer zones than the one that took the row.
     problem := SQLERRM;
