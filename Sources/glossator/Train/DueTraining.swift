@@ -24,12 +24,12 @@ struct DueTraining {
         }
         let due = try await schedule.due()
         for one in due {
-            guard let run = try await schedule.claim(one, codeVersion: Version.withBuild) else {
-                Terminal.show("collection \(one.collection): another machine has begun")
-                continue
-            }
-            Terminal.show("collection \(one.collection)" + (one.attempt > 1 ? ", attempt \(one.attempt)" : ""))
             do {
+                guard let run = try await schedule.claim(one, codeVersion: Version.withBuild) else {
+                    Terminal.show("collection \(one.collection): another machine has begun")
+                    continue
+                }
+                Terminal.show("collection \(one.collection)" + (one.attempt > 1 ? ", attempt \(one.attempt)" : ""))
                 try await train(one.collection, run)
             } catch {
                 let fault = error as? Fault
