@@ -15,8 +15,9 @@ enum LowPriority {
     /// Returns how many threads had a higher priority.
     private static func lowerAll(to nice: Int32) -> Int {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+        let kind = Int32(PRIO_PROCESS.rawValue)
         return threads.compactMap { id_t($0) }.count { thread in
-            getpriority(PRIO_PROCESS, thread) < nice && setpriority(PRIO_PROCESS, thread, nice) == 0
+            getpriority(kind, thread) < nice && setpriority(kind, thread, nice) == 0
         }
     }
 }
