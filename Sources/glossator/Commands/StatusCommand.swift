@@ -133,7 +133,7 @@ struct StatusPage {
                 entry.lastLocal ?? "", entry.outcome ?? "",
             ]
         }
-        return Terminal.table(["trained", "every day at", "next", "last", ""], rows, indent: "")
+        return Terminal.table(["training of", "every day at", "next", "last", "outcome"], rows, indent: "")
     }
 
     private var failuresTable: String {
