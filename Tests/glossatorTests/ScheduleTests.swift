@@ -144,7 +144,7 @@ struct ScheduleTests {
         var found: [Int] = []
         try await eventually("all threads have the nice value") {
             found = threads(of: place.databaseName).map(\.nice)
-            return found.count > 2 && Set(found) == [13] && (try place.count("training_runs")) == 1
+            return try found.count > 2 && Set(found) == [13] && place.count("training_runs") == 1
         }
         #expect(Set(found) == [13])
     }
