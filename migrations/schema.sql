@@ -524,6 +524,49 @@ $$;
 COMMENT ON FUNCTION glossator.check_gold_entities() IS 'Trigger: marked spans lie in the body, say what it says, and do not overlap.';
 
 --
+-- Name: check_train_schedule(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.check_train_schedule() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    known text;
+    near text;
+    wanted text := btrim(NEW.time_zone);
+    is_new boolean := TG_OP = 'INSERT';
+BEGIN
+    IF is_new THEN
+        PERFORM glossator.require_collection(NEW.collection);
+    END IF;
+    IF is_new OR NEW.time_zone IS DISTINCT FROM OLD.time_zone THEN
+        SELECT z.name INTO known FROM pg_catalog.pg_timezone_names z WHERE z.name ~ '^[A-Z]' AND lower(z.name) = lower(wanted);
+        IF known IS NULL THEN
+            SELECT string_agg(z.name, ', ' ORDER BY z.name) INTO near FROM pg_catalog.pg_timezone_names z
+            WHERE z.name ~ '^[A-Z]' AND lower(regexp_replace(z.name, '^.*/', '')) = replace(lower(wanted), ' ', '_');
+            RAISE EXCEPTION 'there is no time zone "%"', wanted
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'schedule_time_zone',
+                    HINT = CASE WHEN near IS NULL
+                        THEN 'SELECT name FROM pg_timezone_names lists them; an abbreviation or an offset knows no summer time.'
+                        ELSE 'Did you mean ' || near || '?' END;
+        END IF;
+        NEW.time_zone := known;
+    END IF;
+    IF NOT is_new AND NEW.since = OLD.since
+        AND (NEW.at, NEW.time_zone, NEW.enabled) IS DISTINCT FROM (OLD.at, OLD.time_zone, OLD.enabled) THEN
+        NEW.since := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION check_train_schedule(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.check_train_schedule() IS 'Trigger: the collection and the time zone exist, and a changed schedule owes nothing from before.';
+
+--
 -- Name: check_watch_rights(regclass); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -1111,6 +1154,31 @@ CREATE FUNCTION glossator.document_key(key text) RETURNS text
 COMMENT ON FUNCTION glossator.document_key(key text) IS 'The external_id of a watched row: its key, or the key''s hash when external_id cannot hold it (empty, or longer than 1,024 bytes).';
 
 --
+-- Name: due_at(time without time zone, text, date); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.due_at(at time without time zone, time_zone text, day date) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    instant timestamptz := glossator.first_instant(day + at, time_zone);
+BEGIN
+    -- Also when the clock jumped from before the time to the next day. A day that was jumped over as a whole has none.
+    IF (instant AT TIME ZONE time_zone)::date = day
+        OR (glossator.first_instant(day::timestamp, time_zone) AT TIME ZONE time_zone)::date = day THEN
+        RETURN instant;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION due_at(at time without time zone, time_zone text, day date); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.due_at(at time without time zone, time_zone text, day date) IS 'The one instant of a daily run on a day of a time zone: a wall time that the clock jumps over is due when it has jumped, one that comes twice is due the first time. Null for a day that a zone left out (Samoa, 30 December 2011).';
+
+--
 -- Name: estimated_tokens(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -1164,6 +1232,54 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.finish_batches() IS 'Marks closed batches of which no document waits any more as finished, notifies glossator_batches with each name, once, and returns how many. Daemons call it.';
+
+--
+-- Name: first_instant(timestamp without time zone, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.first_instant(wall timestamp without time zone, time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    utc timestamptz := wall AT TIME ZONE 'UTC';
+    -- No zone was ever as far as 16 hours from UTC: these two instants have the wall time between them.
+    earliest timestamptz := utc - interval '16 hours';
+    latest timestamptz := utc + interval '16 hours';
+    by_old_clock timestamptz;
+    by_new_clock timestamptz;
+    low bigint;
+    high bigint;
+    middle bigint;
+BEGIN
+    -- A wall time that comes twice came first by the old clock.
+    by_old_clock := utc - ((earliest AT TIME ZONE time_zone) - (earliest AT TIME ZONE 'UTC'));
+    IF by_old_clock AT TIME ZONE time_zone = wall THEN
+        RETURN by_old_clock;
+    END IF;
+    by_new_clock := utc - ((latest AT TIME ZONE time_zone) - (latest AT TIME ZONE 'UTC'));
+    IF by_new_clock AT TIME ZONE time_zone = wall THEN
+        RETURN by_new_clock;
+    END IF;
+    -- The clock jumped over it, at a whole second between the two.
+    low := floor(extract(epoch FROM by_new_clock));
+    high := ceil(extract(epoch FROM by_old_clock));
+    WHILE high - low > 1 LOOP
+        middle := (low + high) / 2;
+        IF to_timestamp(middle) AT TIME ZONE time_zone >= wall THEN
+            high := middle;
+        ELSE
+            low := middle;
+        END IF;
+    END LOOP;
+    RETURN to_timestamp(high);
+END
+$$;
+
+--
+-- Name: FUNCTION first_instant(wall timestamp without time zone, time_zone text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.first_instant(wall timestamp without time zone, time_zone text) IS 'The first instant at which clocks of a time zone show this time or a later one: of a time that comes twice the first, of one that is jumped over the end of the jump.';
 
 --
 -- Name: first_wrong_surface(bigint[], integer[], integer[], text[]); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1955,6 +2071,35 @@ $$;
 COMMENT ON FUNCTION glossator.rollback(collection text) IS 'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again.';
 
 --
+-- Name: schedule_instants(time without time zone, text, timestamp with time zone); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.schedule_instants(at time without time zone, time_zone text, around timestamp with time zone, OUT last_at timestamp with time zone, OUT next_at timestamp with time zone, OUT problem text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    today date;
+BEGIN
+    today := (around AT TIME ZONE time_zone)::date;
+    SELECT max(d.instant) FILTER (WHERE d.instant <= around), min(d.instant) FILTER (WHERE d.instant > around)
+    INTO last_at, next_at
+    FROM (SELECT glossator.due_at(at, time_zone, today + n) AS instant FROM generate_series(-1, 1) AS n) AS d;
+    -- The day beside today may be one that does not exist.
+    last_at := coalesce(last_at, glossator.due_at(at, time_zone, today - 2));
+    next_at := coalesce(next_at, glossator.due_at(at, time_zone, today + 2));
+EXCEPTION WHEN invalid_parameter_value THEN
+    -- A server may come to know fewer zones than the one that took the row.
+    problem := SQLERRM;
+END
+$$;
+
+--
+-- Name: FUNCTION schedule_instants(at time without time zone, time_zone text, around timestamp with time zone, OUT last_at timestamp with time zone, OUT next_at timestamp with time zone, OUT problem text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.schedule_instants(at time without time zone, time_zone text, around timestamp with time zone, OUT last_at timestamp with time zone, OUT next_at timestamp with time zone, OUT problem text) IS 'The latest instant of a daily run that is not after a moment, and the next one; or why there is none: the server does not know the zone.';
+
+--
 -- Name: set_priority(text, integer); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -2178,6 +2323,37 @@ CREATE FUNCTION glossator.text_key(collection text, body_sha256 bytea) RETURNS b
 --
 
 COMMENT ON FUNCTION glossator.text_key(collection text, body_sha256 bytea) IS 'Eight bytes that are the same for the same text in the same collection: a small index finds texts that were seen before.';
+
+--
+-- Name: trainings_due(timestamp with time zone); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.trainings_due(now timestamp with time zone DEFAULT now(), OUT collection text, OUT scheduled_for timestamp with time zone, OUT attempt integer) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT s.collection, i.last_at, r.attempts + 1
+    FROM glossator.train_schedule s
+    CROSS JOIN LATERAL glossator.schedule_instants(s.at, s.time_zone, trainings_due.now) i
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS attempts,
+            count(*) FILTER (WHERE t.status IN ('promoted', 'kept') OR (t.status = 'failed' AND NOT t.may_pass)) AS settled
+        FROM glossator.training_runs t
+        WHERE t.collection = s.collection AND t.scheduled_for = i.last_at
+    ) AS r
+    WHERE s.enabled AND i.last_at >= s.since AND r.settled = 0 AND r.attempts < 3
+        AND i.last_at > trainings_due.now - greatest(s.catch_up, interval '30 minutes')
+        -- One run at a time, whoever started it. One that is silent has died; starting another closes it.
+        AND NOT EXISTS (
+            SELECT FROM glossator.training_runs t
+            WHERE t.collection = s.collection AND t.status = 'running' AND t.beat_at >= trainings_due.now - interval '2 minutes')
+    ORDER BY i.last_at, s.collection
+$$;
+
+--
+-- Name: FUNCTION trainings_due(now timestamp with time zone, OUT collection text, OUT scheduled_for timestamp with time zone, OUT attempt integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.trainings_due(now timestamp with time zone, OUT collection text, OUT scheduled_for timestamp with time zone, OUT attempt integer) IS 'Collections whose latest scheduled run is still to be made at a moment, and which attempt it will be: not yet made, not too late, not failed for good or three times, and nothing else is training there.';
 
 --
 -- Name: unwatch(text, boolean); Type: FUNCTION; Schema: glossator; Owner: -
@@ -5511,60 +5687,61 @@ COMMENT ON COLUMN glossator.schema_migrations.checksum IS 'sha256 of the file as
 COMMENT ON COLUMN glossator.schema_migrations.applied_at IS 'When its transaction began.';
 
 --
--- Name: training_rows; Type: TABLE; Schema: glossator; Owner: -
+-- Name: train_schedule; Type: TABLE; Schema: glossator; Owner: -
 --
 
-CREATE TABLE glossator.training_rows (
-    run_id bigint NOT NULL,
-    document_id bigint NOT NULL,
-    task text NOT NULL,
-    part text NOT NULL,
-    is_new boolean NOT NULL,
-    gold_ids bigint[] NOT NULL,
-    CONSTRAINT training_rows_part_check CHECK ((part = ANY (ARRAY['training'::text, 'validation'::text, 'held_out'::text])))
+CREATE TABLE glossator.train_schedule (
+    collection text NOT NULL,
+    at time without time zone DEFAULT '03:30:00'::time without time zone NOT NULL,
+    time_zone text DEFAULT current_setting('TimeZone'::text) NOT NULL,
+    catch_up interval DEFAULT '12:00:00'::interval NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT train_schedule_at_check CHECK ((at < '24:00:00'::time without time zone)),
+    CONSTRAINT train_schedule_catch_up_check CHECK ((catch_up >= '00:00:00'::interval))
 );
 
 --
--- Name: TABLE training_rows; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: TABLE train_schedule; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON TABLE glossator.training_rows IS 'The manifest of a training run: one row a document and task. Gold is append-only, so what a run learned can be read again for as long as its documents are there.';
+COMMENT ON TABLE glossator.train_schedule IS 'Collections that are trained every day by themselves: `glossator train --due`, which a systemd timer runs. A collection without a row is trained when somebody says so.';
 
 --
--- Name: COLUMN training_rows.run_id; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.collection; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.run_id IS 'The run.';
+COMMENT ON COLUMN glossator.train_schedule.collection IS 'Whose gold to learn from.';
 
 --
--- Name: COLUMN training_rows.document_id; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.at; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.document_id IS 'The document; it may have been deleted since.';
+COMMENT ON COLUMN glossator.train_schedule.at IS 'When, by the clocks of the time zone.';
 
 --
--- Name: COLUMN training_rows.task; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.time_zone; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.task IS 'The task.';
+COMMENT ON COLUMN glossator.train_schedule.time_zone IS 'A name of the IANA database, such as Europe/Berlin; by default that of the session that inserts the row.';
 
 --
--- Name: COLUMN training_rows.part; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.catch_up; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.part IS 'training: learned from. validation: chose epoch and temperature (a task with few of these learned from them too). held_out: judged, neither learned from nor chosen by.';
+COMMENT ON COLUMN glossator.train_schedule.catch_up IS 'How late a run may still begin that was missed because no machine was on: once, however many days were missed. What is not half an hour late is on time, so 0 makes up nothing.';
 
 --
--- Name: COLUMN training_rows.is_new; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.enabled; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.is_new IS 'Whether no run before had this gold and made a model of it.';
+COMMENT ON COLUMN glossator.train_schedule.enabled IS 'false: not for now.';
 
 --
--- Name: COLUMN training_rows.gold_ids; Type: COMMENT; Schema: glossator; Owner: -
+-- Name: COLUMN train_schedule.since; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.training_rows.gold_ids IS 'The rows that counted: one of glossator.gold_labels, or those of glossator.gold_entities; none where a document is marked as having no entities.';
+COMMENT ON COLUMN glossator.train_schedule.since IS 'Instants before this are not made up: when the row was inserted, or its time, time zone or enabled was changed last.';
 
 --
 -- Name: training_runs; Type: TABLE; Schema: glossator; Owner: -
@@ -5586,6 +5763,8 @@ CREATE TABLE glossator.training_runs (
     finished_at timestamp with time zone,
     message text,
     record jsonb,
+    scheduled_for timestamp with time zone,
+    may_pass boolean DEFAULT false NOT NULL,
     CONSTRAINT finished_or_running CHECK (((status = 'running'::text) = (finished_at IS NULL))),
     CONSTRAINT promoted_names_its_model CHECK (((status <> 'promoted'::text) OR (model_id IS NOT NULL))),
     CONSTRAINT training_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'promoted'::text, 'kept'::text, 'failed'::text])))
@@ -5686,6 +5865,159 @@ COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
 --
 
 COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well, and under gate why its model came into force or did not, with every figure and threshold.';
+
+--
+-- Name: COLUMN training_runs.scheduled_for; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.scheduled_for IS 'The instant of glossator.train_schedule that it was for; null for a run that somebody started.';
+
+--
+-- Name: COLUMN training_runs.may_pass; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.may_pass IS 'Of a failed run: what it failed for may be over, or not so on another machine. The schedule then tries again, three times in all.';
+
+--
+-- Name: train_schedule_next; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.train_schedule_next AS
+ SELECT s.collection,
+    s.at,
+    s.time_zone,
+        CASE
+            WHEN s.enabled THEN i.next_at
+            ELSE NULL::timestamp with time zone
+        END AS next_at,
+        CASE
+            WHEN (i.last_at >= s.since) THEN i.last_at
+            ELSE NULL::timestamp with time zone
+        END AS last_at,
+        CASE
+            WHEN ((i.problem IS NOT NULL) OR (i.last_at < s.since)) THEN NULL::text
+            WHEN (d.collection IS NOT NULL) THEN 'due'::text
+            WHEN (r.status IS NOT NULL) THEN r.status
+            WHEN (NOT s.enabled) THEN NULL::text
+            WHEN (i.last_at > (now() - GREATEST(s.catch_up, '00:30:00'::interval))) THEN 'waiting'::text
+            ELSE 'missed'::text
+        END AS last_outcome,
+        CASE
+            WHEN s.enabled THEN i.problem
+            ELSE NULL::text
+        END AS problem
+   FROM (((glossator.train_schedule s
+     CROSS JOIN LATERAL glossator.schedule_instants(s.at, s.time_zone, now()) i(last_at, next_at, problem))
+     LEFT JOIN glossator.trainings_due() d(collection, scheduled_for, attempt) ON ((d.collection = s.collection)))
+     LEFT JOIN LATERAL ( SELECT t.status
+           FROM glossator.training_runs t
+          WHERE ((t.collection = s.collection) AND (t.scheduled_for = i.last_at))
+          ORDER BY t.id DESC
+         LIMIT 1) r ON (true));
+
+--
+-- Name: VIEW train_schedule_next; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.train_schedule_next IS 'When each collection of glossator.train_schedule is trained next, and what came of the last time.';
+
+--
+-- Name: COLUMN train_schedule_next.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.collection IS 'The collection.';
+
+--
+-- Name: COLUMN train_schedule_next.at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.at IS 'The daily wall time.';
+
+--
+-- Name: COLUMN train_schedule_next.time_zone; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.time_zone IS 'Whose wall time.';
+
+--
+-- Name: COLUMN train_schedule_next.next_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.next_at IS 'The next run; null when the schedule is not enabled.';
+
+--
+-- Name: COLUMN train_schedule_next.last_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.last_at IS 'The instant before; null when it was before the schedule.';
+
+--
+-- Name: COLUMN train_schedule_next.last_outcome; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.last_outcome IS 'What came of it: promoted, kept, failed or running as in glossator.training_runs; due: the timer begins it, or tries again; waiting: another run of the collection has to end first; missed: too late to make up.';
+
+--
+-- Name: COLUMN train_schedule_next.problem; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.train_schedule_next.problem IS 'Why it cannot be run: the server does not know the time zone any more.';
+
+--
+-- Name: training_rows; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.training_rows (
+    run_id bigint NOT NULL,
+    document_id bigint NOT NULL,
+    task text NOT NULL,
+    part text NOT NULL,
+    is_new boolean NOT NULL,
+    gold_ids bigint[] NOT NULL,
+    CONSTRAINT training_rows_part_check CHECK ((part = ANY (ARRAY['training'::text, 'validation'::text, 'held_out'::text])))
+);
+
+--
+-- Name: TABLE training_rows; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.training_rows IS 'The manifest of a training run: one row a document and task. Gold is append-only, so what a run learned can be read again for as long as its documents are there.';
+
+--
+-- Name: COLUMN training_rows.run_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.run_id IS 'The run.';
+
+--
+-- Name: COLUMN training_rows.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.document_id IS 'The document; it may have been deleted since.';
+
+--
+-- Name: COLUMN training_rows.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.task IS 'The task.';
+
+--
+-- Name: COLUMN training_rows.part; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.part IS 'training: learned from. validation: chose epoch and temperature (a task with few of these learned from them too). held_out: judged, neither learned from nor chosen by.';
+
+--
+-- Name: COLUMN training_rows.is_new; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.is_new IS 'Whether no run before had this gold and made a model of it.';
+
+--
+-- Name: COLUMN training_rows.gold_ids; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_rows.gold_ids IS 'The rows that counted: one of glossator.gold_labels, or those of glossator.gold_entities; none where a document is marked as having no entities.';
 
 --
 -- Name: training_runs_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
@@ -5917,6 +6249,13 @@ ALTER TABLE ONLY glossator.spool
     ADD CONSTRAINT spool_pkey PRIMARY KEY (document_id);
 
 --
+-- Name: train_schedule train_schedule_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.train_schedule
+    ADD CONSTRAINT train_schedule_pkey PRIMARY KEY (collection);
+
+--
 -- Name: training_rows training_rows_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -6046,6 +6385,12 @@ CREATE INDEX training_rows_document ON glossator.training_rows USING btree (docu
 --
 
 COMMENT ON INDEX glossator.training_rows_document IS 'Whether gold is new.';
+
+--
+-- Name: training_runs_of_schedule; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX training_runs_of_schedule ON glossator.training_runs USING btree (collection, scheduled_for) WHERE (scheduled_for IS NOT NULL);
 
 --
 -- Name: training_runs_one_at_a_time; Type: INDEX; Schema: glossator; Owner: -
@@ -6190,6 +6535,12 @@ CREATE TRIGGER spool_tally_inserted AFTER INSERT ON glossator.spool REFERENCING 
 --
 
 CREATE TRIGGER spool_tally_truncated AFTER TRUNCATE ON glossator.spool FOR EACH STATEMENT EXECUTE FUNCTION glossator.tally_truncate();
+
+--
+-- Name: train_schedule train_schedule_checked; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER train_schedule_checked BEFORE INSERT OR UPDATE ON glossator.train_schedule FOR EACH ROW EXECUTE FUNCTION glossator.check_train_schedule();
 
 --
 -- Name: training_rows training_rows_immutable; Type: TRIGGER; Schema: glossator; Owner: -
@@ -6384,6 +6735,13 @@ ALTER TABLE ONLY glossator.models
 
 ALTER TABLE ONLY glossator.spool
     ADD CONSTRAINT spool_document_id_fkey FOREIGN KEY (document_id) REFERENCES glossator.documents(id) ON DELETE CASCADE;
+
+--
+-- Name: train_schedule train_schedule_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.train_schedule
+    ADD CONSTRAINT train_schedule_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
 
 --
 -- Name: training_rows training_rows_run_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -

@@ -43,7 +43,10 @@ static const unsigned char migration_0014[] = {
 #embed "../../migrations/0014_gold_views.sql"
 };
 static const unsigned char migration_0015[] = {
-#embed "../../migrations/0015_manifest.sql"
+#embed "../../migrations/0015_schedule.sql"
+};
+static const unsigned char migration_0016[] = {
+#embed "../../migrations/0016_manifest.sql"
 };
 
 static const unsigned char demo_labelled[] = {
@@ -71,7 +74,8 @@ static const glossator_resource migrations[] = {
     RESOURCE("0012_learned_layers.sql", migration_0012),
     RESOURCE("0013_training_record.sql", migration_0013),
     RESOURCE("0014_gold_views.sql", migration_0014),
-    RESOURCE("0015_manifest.sql", migration_0015),
+    RESOURCE("0015_schedule.sql", migration_0015),
+    RESOURCE("0016_manifest.sql", migration_0016),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

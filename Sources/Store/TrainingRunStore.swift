@@ -13,7 +13,8 @@ package struct TrainingRunStore: Sendable {
         case promoted(modelID: Int64)
         /// The old model stays; the new one may have been stored all the same.
         case kept(modelID: Int64?)
-        case failed
+        /// - Parameter mayPass: whether another attempt, maybe on another machine, could do better.
+        case failed(mayPass: Bool)
     }
 
     /// Begins a run, one at a time a collection. A run that has been silent for two minutes has died and is closed.
@@ -38,6 +39,17 @@ package struct TrainingRunStore: Sendable {
                     hint: "SELECT * FROM glossator.training_runs WHERE status = 'running' shows by whom; wait for it")
             }
             return try row.int64(0)
+        }
+    }
+
+    /// Says what a run that the schedule began learns from and how, as `start` does for others.
+    package func describe(
+        run: Int64, parentModelID: Int64?, options: String, counts: String
+    ) async throws(Fault) {
+        try await connection.run { (session) throws(Fault) in
+            let rows = try session.query(
+                Self.describe, [.int8(run), .optional(parentModelID), .jsonb(options), .jsonb(counts)])
+            guard rows.affected == 1 else { throw Self.lost(run) }
         }
     }
 
@@ -99,11 +111,11 @@ package struct TrainingRunStore: Sendable {
         run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, record: String? = nil,
         message: String
     ) async throws(Fault) {
-        let (status, modelID): (String, Int64?) =
+        let (status, modelID, mayPass): (String, Int64?, Bool) =
             switch end {
-            case .promoted(let id): ("promoted", id)
-            case .kept(let id): ("kept", id)
-            case .failed: ("failed", nil)
+            case .promoted(let id): ("promoted", id, false)
+            case .kept(let id): ("kept", id, false)
+            case .failed(let mayPass): ("failed", nil, mayPass)
             }
         try await connection.transaction { (session) throws(Fault) in
             let rows = try session.query(
@@ -111,7 +123,7 @@ package struct TrainingRunStore: Sendable {
                 [
                     .int8(run), .text(status), .optional(modelID), metricsBefore.map { .jsonb($0) } ?? .null,
                     metricsAfter.map { .jsonb($0) } ?? .null, .text(message.withoutNUL),
-                    record.map { .jsonb($0) } ?? .null,
+                    record.map { .jsonb($0) } ?? .null, .bool(mayPass),
                 ])
             guard let row = rows.first else { throw Self.lost(run) }
             if case .promoted(let id) = end {
@@ -142,7 +154,7 @@ package struct TrainingRunStore: Sendable {
 
     /// The newest runs.
     ///
-    /// - Parameter finished: only those that ended well: promoted or kept.
+    /// - Parameter finished: only those that ended well, promoted or kept, and had something to do.
     package func runs(
         collection: String? = nil, id: Int64? = nil, finished: Bool = false, limit: Int = 20
     ) async throws(Fault) -> [RunRow] {
@@ -180,11 +192,13 @@ package struct TrainingRunStore: Sendable {
         "training_collection",
         "INSERT INTO glossator.collections (name) VALUES ($1::text) ON CONFLICT (name) DO NOTHING")
 
-    private static let closeDead = Statement(
+    /// What killed a run may not happen again.
+    static let closeDead = Statement(
         "training_close_dead",
         """
         UPDATE glossator.training_runs
-        SET status = 'failed', finished_at = now(), message = 'the trainer died: no sign of life for two minutes'
+        SET status = 'failed', finished_at = now(), message = 'the trainer died: no sign of life for two minutes',
+            may_pass = true
         WHERE collection = $1::text AND status = 'running' AND beat_at < now() - interval '2 minutes'
         """)
 
@@ -195,6 +209,13 @@ package struct TrainingRunStore: Sendable {
         VALUES ($1::text, $2::bigint, $3::jsonb, $4::jsonb, $5::text)
         ON CONFLICT (collection) WHERE status = 'running' DO NOTHING
         RETURNING id
+        """)
+
+    private static let describe = Statement(
+        "training_describe",
+        """
+        UPDATE glossator.training_runs SET parent_model_id = $2::bigint, options = $3::jsonb, counts = $4::jsonb
+        WHERE id = $1::bigint AND status = 'running'
         """)
 
     private static let beat = Statement(
@@ -219,7 +240,7 @@ package struct TrainingRunStore: Sendable {
         """
         UPDATE glossator.training_runs
         SET status = $2::text, model_id = $3::bigint, metrics_before = $4::jsonb, metrics_after = $5::jsonb,
-            message = $6::text, record = $7::jsonb, finished_at = now()
+            message = $6::text, record = $7::jsonb, may_pass = $8::boolean, finished_at = now()
         WHERE id = $1::bigint AND status = 'running'
         RETURNING collection
         """)
@@ -231,9 +252,9 @@ package struct TrainingRunStore: Sendable {
             metrics_after, counts, options, code_version, record
         FROM glossator.training_runs
         WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
-            AND (NOT $4::boolean OR status IN ('promoted', 'kept'))
+            AND (NOT $4::boolean OR status IN ('promoted', 'kept') AND (model_id IS NOT NULL OR record IS NOT NULL))
         ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, beat, withdraw, manifest, finish, list]
+    static let statements = [ensureCollection, closeDead, start, describe, beat, withdraw, manifest, finish, list]
 }

@@ -58,7 +58,7 @@ struct SettingsTests {
         "a value out of its range is refused",
         arguments: [
             ("worker.threads", "-1"), ("worker.threads", "two"), ("train.dropout", "1.5"), ("worker.listen", "maybe"),
-            ("log.level", "loud"), ("train.entity-head", "lstm"),
+            ("log.level", "loud"), ("train.entity-head", "lstm"), ("train.nice", "20"), ("train.nice", "-1"),
         ])
     func badValues(key: String, value: String) async {
         var loader = SettingsLoader()
@@ -66,6 +66,16 @@ struct SettingsTests {
         loader.flags = [(key, value, "--set")]
         let fault = await #expect(throws: Fault.self) { try await loader.load() }
         #expect(fault?.code == "setting-invalid")
+    }
+
+    @Test("training has the daemon's number of threads unless it has one of its own")
+    func trainingThreads() async throws {
+        var loader = SettingsLoader()
+        loader.environment = ["GLOSSATOR_WORKER_THREADS": "5"]
+        #expect(try await loader.load().trainingThreads == 5)
+        loader.environment["GLOSSATOR_TRAIN_THREADS"] = "2"
+        let settings = try await loader.load()
+        #expect(settings.trainingThreads == 2 && settings.workerThreads == 5)
     }
 
     @Test("a configuration file that is named must exist and be a mapping")

@@ -24,7 +24,8 @@ package enum Statements {
         (Migrator.statements + Queue.statements + Completion.statements + ModelRegistry.statements
             + DocumentStore.statements + GoldStore.statements + EmbeddingReader.statements + StatusReader.statements
             + TrainingRunStore.statements + ResultReader.statements + Reuse.statements + Housekeeping.statements
-            + QueueMeter.statements + CertificateStore.statements + LayerStore.statements)
+            + QueueMeter.statements + CertificateStore.statements + LayerStore.statements
+            + ScheduleStore.statements)
             .map { ($0.name, $0.text) }
     }
 }

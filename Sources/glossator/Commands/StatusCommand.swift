@@ -33,6 +33,7 @@ struct StatusPage {
     let models: [ModelRegistry.InForce]
     let daemons: [StatusReader.Daemon]
     let failures: [StatusReader.Failure]
+    let trainings: [ScheduleStore.Entry]
     let throughput: StatusReader.Throughput
     let depth: Queue.Depth
 
@@ -42,6 +43,7 @@ struct StatusPage {
         models = try await ModelRegistry(connection: reader.connection).modelsInForce()
         daemons = try await reader.daemons()
         failures = try await reader.failures(limit: 5)
+        trainings = try await ScheduleStore(connection: reader.connection).entries()
         throughput = try await reader.throughput()
         depth = try await Queue(connection: reader.connection).depth()
     }
@@ -50,9 +52,8 @@ struct StatusPage {
         guard !progress.isEmpty else {
             return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
         }
-        return [collectionsTable, rate, batchesTable, daemonsTable, stagesTable, failuresTable].filter { !$0.isEmpty }
-            .joined(
-                separator: "\n\n")
+        let tables = [collectionsTable, rate, batchesTable, daemonsTable, stagesTable, trainingsTable, failuresTable]
+        return tables.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     private var collectionsTable: String {
@@ -122,6 +123,18 @@ struct StatusPage {
     }
 
     private static func percent(_ share: Double) -> String { String(format: "%.1f", 100 * share) }
+
+    /// By the clocks of each collection's own zone.
+    private var trainingsTable: String {
+        guard !trainings.isEmpty else { return "" }
+        let rows = trainings.map { entry in
+            [
+                entry.collection, entry.time, entry.problem ?? entry.nextLocal ?? "not enabled",
+                entry.lastLocal ?? "", entry.outcome ?? "",
+            ]
+        }
+        return Terminal.table(["training of", "every day at", "next", "last", "outcome"], rows, indent: "")
+    }
 
     private var failuresTable: String {
         guard !failures.isEmpty else { return "" }

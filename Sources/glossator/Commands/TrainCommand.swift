@@ -20,8 +20,11 @@ struct TrainCommand: AsyncParsableCommand {
             (everything learns). A run with the same rows and options that was interrupted goes on where it was.
             """)
 
-    @Option(name: .long, help: "Collection whose gold to learn from.")
-    var collection: String = "default"
+    @Option(name: .long, help: "Collection whose gold to learn from. Default: default.")
+    var collection: String?
+
+    @Flag(name: .long, help: "Train every collection that is due by glossator.train_schedule.")
+    var due = false
 
     @Option(name: .long, help: "Train only this task; may be repeated. Default: all that have gold.")
     var task: [String] = []
@@ -58,35 +61,54 @@ struct TrainCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
 
+    func validate() throws {
+        guard due, collection != nil || !task.isEmpty || plan else { return }
+        throw ValidationError(
+            "--due trains what glossator.train_schedule names: leave --collection, --task and --plan away.")
+    }
+
     func run() async throws {
         let settings = try await options.load(and: [
             ("train.freeze", freeze, "--freeze"), ("train.memory-mib", memory.map(String.init), "--memory"),
             ("train.entity-head", entityHead, "--entity-head"),
             ("train.min-new", minNew.map(String.init), "--min-new"),
+            ("train.threads", options.threads.map(String.init), "--threads"),
         ])
+        LowPriority.take(settings.integer("train.nice"))
         let context = try await ModelContext(settings, applicationName: "glossator train")
         _ = try settings.jointOptions.plan
-        let fineTune = FineTune(
-            context: context, collection: collection, promotion: promote,
-            onlyTasks: task.isEmpty ? nil : Set(task), minimumNew: settings.integer("train.min-new"))
-        if plan {
-            print(try await fineTune.plan())
-            return
+        if due {
+            try await DueTraining(context: context) { try await train(collection: $0, claimed: $1, context) }.run()
+        } else if plan {
+            print(try await fineTune(collection ?? "default", context).plan())
+        } else {
+            try await train(collection: collection ?? "default", claimed: nil, context)
         }
+    }
+
+    private func fineTune(_ collection: String, _ context: ModelContext) -> FineTune {
+        FineTune(
+            context: context, collection: collection, promotion: promote,
+            onlyTasks: task.isEmpty ? nil : Set(task), minimumNew: context.settings.integer("train.min-new"))
+    }
+
+    private func train(collection: String, claimed: Int64?, _ context: ModelContext) async throws {
+        let fineTune = fineTune(collection, context)
         let report: FineTune.Report
-        switch try await fineTune.run() {
+        let end = if let claimed { try await fineTune.run(claimed: claimed) } else { try await fineTune.run() }
+        switch end {
         case .trained(let trained): report = trained
         case .tooLittleNew(let new, let since):
-            print(
+            Terminal.show(
                 "nothing was trained: \(new) documents in \(collection) have gold that is new since run \(since.id) "
                     + "(\(since.startedAt.formatted(.iso8601))), and train.min-new is \(fineTune.minimumNew); "
                     + "--min-new 0 trains all the same")
             return
         }
-        print(report.text)
+        Terminal.show(report.text)
         if reannotate, report.decision.promotes {
             let count = try await DocumentStore(connection: context.connection).reannotate(collection: collection)
-            print("\(count) documents are in the queue again")
+            Terminal.show("\(count) documents are in the queue again")
         }
     }
 }

@@ -153,6 +153,12 @@ enum SettingCatalogue {
         .init(
             key: "train.validation", kind: .number(0...0.5), defaultValue: "0.1",
             summary: "Share of the other documents that chooses the epoch and the temperature."),
+        .init(
+            key: "train.threads", kind: .integer(0...1024), defaultValue: "0",
+            summary: "Threads that training computes with; 0: as worker.threads."),
+        .init(
+            key: "train.nice", kind: .integer(0...19), defaultValue: "10",
+            summary: "Nice value of training, unless it was started with a higher one: what else runs here goes first."),
         .init(key: "train.seed", kind: .integer(0...Int(Int32.max)), defaultValue: "1", summary: "Seed of the run."),
     ]
 

@@ -55,6 +55,11 @@ package struct Settings: Sendable {
         let configured = integer("worker.threads")
         return configured > 0 ? configured : ProcessInfo.processInfo.activeProcessorCount
     }
+
+    package var trainingThreads: Int {
+        let configured = integer("train.threads")
+        return configured > 0 ? configured : workerThreads
+    }
 }
 
 extension SettingDefinition {

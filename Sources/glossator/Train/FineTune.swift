@@ -7,8 +7,8 @@ import Training
 
 /// One fine-tune of a collection's model, from its gold rows to a stored and maybe promoted model:
 ///
-/// Gold that no run has learned from is learned together with a sample of the rest (`GoldSelection`), and a manifest says
-/// what that was.
+/// Gold that the model in force has not learned is learned together with the rest, or a sample of it (`GoldSelection`), and
+/// a manifest says what that was.
 ///
 ///     gold rows ─▶ features ─▶ train ─▶ evaluate ─▶ promote? ─▶ activate
 struct FineTune: Sendable {
@@ -25,7 +25,7 @@ struct FineTune: Sendable {
     /// What came of it.
     enum End: Sendable {
         case trained(Report)
-        /// Nothing was done: `new` documents have gold that no run has learned from, and the last one was `since`.
+        /// Nothing was done: `new` documents have gold that is new since the run `since`.
         case tooLittleNew(new: Int, since: TrainingRunStore.RunRow)
     }
 
@@ -46,78 +46,238 @@ struct FineTune: Sendable {
 
     func run() async throws -> End {
         let started = ContinuousClock.now
+        let beginning = try await prepare()
+        let run = try await runs.start(
+            collection: collection, parentModelID: beginning.parent.row.id,
+            options: JSONText.of(beginning.options), counts: beginning.counts, codeVersion: Version.withBuild)
+        return try await recorded(run) { heartbeat in
+            let end = try await learn(run, from: beginning, heartbeat, started: started)
+            if case .tooLittleNew = end { try await runs.withdraw(run) }
+            return end
+        }
+    }
+
+    /// The same for a run that the schedule has begun: whatever is wrong is recorded in it.
+    func run(claimed run: Int64) async throws -> End {
+        let started = ContinuousClock.now
+        return try await recorded(run) { heartbeat in
+            let beginning = try await prepare()
+            try await runs.describe(
+                run: run, parentModelID: beginning.parent.row.id, options: JSONText.of(beginning.options),
+                counts: beginning.counts)
+            let end = try await learn(run, from: beginning, heartbeat, started: started)
+            // The schedule has been served.
+            if case .tooLittleNew(let new, let since) = end {
+                try await runs.finish(
+                    run: run, end: .kept(modelID: nil),
+                    message: "nothing was to learn: \(new) documents have gold that is new since run \(since.id)")
+            }
+            return end
+        }
+    }
+
+    private var runs: TrainingRunStore { TrainingRunStore(connection: context.connection) }
+
+    private struct Beginning {
+        let parent: ModelLoader.Loaded
+        let tasks: [AnnotationTask]
+        let options: RunOptions
+        /// JSON text.
+        let counts: String
+    }
+
+    private func prepare() async throws -> Beginning {
         let (parent, counts, tasks) = try await begin()
         let settings = context.settings
-        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
         let options = RunOptions(
             heads: settings.headTrainingOptions, layers: try settings.jointOptions,
             cache: settings.text("train.cache-precision"), tasks: onlyTasks?.sorted(),
             storedEmbeddings: settings.flag("train.stored-embeddings"), replay: settings.replay)
-        let runs = TrainingRunStore(connection: context.connection)
         try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
-        let run = try await runs.start(
-            collection: collection, parentModelID: parent.row.id, options: JSONText.of(options),
-            counts: JSONText.of(counts), codeVersion: Version.withBuild)
+        return Beginning(
+            parent: parent, tasks: tasks, options: options, counts: try JSONText.of(counts))
+    }
+
+    /// Keeps the run alive while `body` goes on, and records why it failed.
+    private func recorded(
+        _ run: Int64, _ body: (TrainingHeartbeat) async throws -> End
+    ) async throws -> End {
         let heartbeat = TrainingHeartbeat()
         let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
             await heartbeat.keep(run, database: database)
         }
         defer { heart.cancel() }
         do {
-            // Not before: a run that ends meanwhile has learned what was new.
-            let gold = try await select(tasks, patience)
-            if gold.newDocuments < minimumNew, let last = try await runs.lastThatLearned(collection: collection),
-                (try? JSONText.decoder.decode(RunOptions.self, from: Data(last.options.utf8))) == options
-            {
-                try await runs.withdraw(run)
-                return .tooLittleNew(new: gold.newDocuments, since: last)
-            }
-            Terminal.note(gold.text)
-            let result = try await Learning(
-                settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost },
-                storedEmbeddings: { ids in
-                    try await patience.keepTrying("reading embeddings") {
-                        try await EmbeddingReader(connection: context.connection)
-                            .wholeDocuments(ids, spaceID: parent.row.spaceID)
-                    }
-                }
-            ).run(gold.documents, tasks: tasks, from: parent.bundle) { rows in
-                try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
-            }
-            let decision: PromotionRule.Decision
-            var stored: (id: Int64, name: String)?
-            if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
-                decision = .init(
-                    promotes: false,
-                    reason: "the plan left nothing to learn; these are the figures of the model in force")
-            } else {
-                stored = try await store(result, run: run, collection: collection, parent: parent, patience)
-                decision = try await patience.keepTrying("looking at the model in force") {
-                    try await unlessOvertaken(
-                        decide(result.outcome, flips: flips(result.outcome, parent: parent)), by: parent.row)
-                }
-            }
-            let end: TrainingRunStore.End =
-                if decision.promotes, let stored { .promoted(modelID: stored.id) } else {
-                    .kept(modelID: stored?.id)
-                }
-            let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
-            let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
-            try await patience.keepTrying("closing the run") {
-                try await runs.finish(
-                    run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
-                    message: decision.reason)
-            }
-            result.outcome.resumeFile?.remove()
-            return .trained(
-                Report(
-                    runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
-                    decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1)))
+            return try await body(heartbeat)
         } catch {
-            let message = (error as? Fault)?.message ?? "\(error)"
-            try? await runs.finish(run: run, end: .failed, message: message)
+            let fault = error as? Fault
+            try? await runs.finish(
+                run: run, end: .failed(mayPass: fault?.mayPassLater ?? true), message: fault?.message ?? "\(error)")
             throw error
         }
+    }
+
+    private func learn(
+        _ run: Int64, from beginning: Beginning, _ heartbeat: TrainingHeartbeat, started: ContinuousClock.Instant
+    ) async throws -> End {
+        let parent = beginning.parent
+        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
+        // Not before the run has begun: one that ends meanwhile has learned what was new.
+        let gold = try await select(beginning.tasks, patience)
+        if gold.newDocuments < minimumNew, let last = try await runs.lastThatLearned(collection: collection),
+            (try? JSONText.decoder.decode(RunOptions.self, from: Data(last.options.utf8))) == beginning.options
+        {
+            return .tooLittleNew(new: gold.newDocuments, since: last)
+        }
+        Terminal.note(gold.text)
+        let result = try await Learning(
+            settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost },
+            storedEmbeddings: { ids in
+                try await patience.keepTrying("reading embeddings") {
+                    try await EmbeddingReader(connection: context.connection)
+                        .wholeDocuments(ids, spaceID: parent.row.spaceID)
+                }
+            }
+        ).run(gold.documents, tasks: beginning.tasks, from: parent.bundle) { rows in
+            try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
+        }
+        let decision: PromotionRule.Decision
+        let seconds: Double
+    }
+
+    /// What came of it.
+    enum End: Sendable {
+        case trained(Report)
+        /// Nothing was done: `new` documents have gold that is new since the run `since`.
+        case tooLittleNew(new: Int, since: TrainingRunStore.RunRow)
+    }
+
+    enum Promotion: String, Sendable, CaseIterable {
+        /// When `PromotionRule` says so.
+        case ifBetter = "if-better"
+        case always
+        case never
+    }
+
+    let context: ModelContext
+    let collection: String
+    let promotion: Promotion
+    /// Tasks to train; nil for all that have enough gold.
+    let onlyTasks: Set<String>?
+    /// Documents with new gold below which a collection that was trained before with the same options is left alone.
+    let minimumNew: Int
+
+    func run() async throws -> End {
+        let started = ContinuousClock.now
+        let beginning = try await prepare()
+        let run = try await runs.start(
+            collection: collection, parentModelID: beginning.parent.row.id,
+            options: JSONText.of(beginning.options), counts: beginning.counts, codeVersion: Version.withBuild)
+        return try await recorded(run) { heartbeat in
+            let end = try await learn(run, from: beginning, heartbeat, started: started)
+            if case .tooLittleNew = end { try await runs.withdraw(run) }
+            return end
+        }
+    }
+
+    /// The same for a run that the schedule has begun: whatever is wrong is recorded in it.
+    func run(claimed run: Int64) async throws -> End {
+        let started = ContinuousClock.now
+        return try await recorded(run) { heartbeat in
+            let beginning = try await prepare()
+            try await runs.describe(
+                run: run, parentModelID: beginning.parent.row.id, options: JSONText.of(beginning.options),
+                counts: beginning.counts)
+            let end = try await learn(run, from: beginning, heartbeat, started: started)
+            // The schedule has been served.
+            if case .tooLittleNew(let new, let since) = end {
+                try await runs.finish(
+                    run: run, end: .kept(modelID: nil),
+                    message: "nothing was to learn: \(new) documents have gold that is new since run \(since.id)")
+            }
+            return end
+        }
+    }
+
+    private var runs: TrainingRunStore { TrainingRunStore(connection: context.connection) }
+
+    private struct Beginning {
+        let parent: ModelLoader.Loaded
+        let tasks: [AnnotationTask]
+        let options: RunOptions
+        /// JSON text.
+        let counts: String
+    }
+
+    private func prepare() async throws -> Beginning {
+        let (parent, counts, tasks) = try await begin()
+        let settings = context.settings
+        let options = RunOptions(
+            heads: settings.headTrainingOptions, layers: try settings.jointOptions,
+            cache: settings.text("train.cache-precision"), tasks: onlyTasks?.sorted(),
+            storedEmbeddings: settings.flag("train.stored-embeddings"), replay: settings.replay)
+        try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
+        return Beginning(
+            parent: parent, tasks: tasks, options: options, counts: try JSONText.of(counts))
+    }
+
+    /// Keeps the run alive while `body` goes on, and records why it failed.
+    private func recorded(
+        _ run: Int64, _ body: (TrainingHeartbeat) async throws -> End
+    ) async throws -> End {
+        let heartbeat = TrainingHeartbeat()
+        let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
+            await heartbeat.keep(run, database: database)
+        }
+        defer { heart.cancel() }
+        do {
+            return try await body(heartbeat)
+        } catch {
+            let fault = error as? Fault
+            try? await runs.finish(
+                run: run, end: .failed(mayPass: fault?.mayPassLater ?? true), message: fault?.message ?? "\(error)")
+            throw error
+        }
+    }
+
+    private func learn(
+        _ run: Int64, from beginning: Beginning, _ heartbeat: TrainingHeartbeat, started: ContinuousClock.Instant
+    ) async throws -> End {
+        let parent = beginning.parent
+        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
+        let documents = try await patience.keepTrying("reading gold") {
+            try await gold.allLabelledDocuments(in: collection)
+        }
+        let result = try await Learning(
+            settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
+        ).run(documents, tasks: beginning.tasks, from: parent.bundle)
+        let decision: PromotionRule.Decision
+        var stored: (id: Int64, name: String)?
+        if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
+            decision = .init(
+                promotes: false,
+                reason: "the plan left nothing to learn; these are the figures of the model in force")
+        } else {
+            stored = try await store(result, run: run, collection: collection, parent: parent, patience)
+            decision = try await patience.keepTrying("looking at the model in force") {
+                try await unlessOvertaken(
+                    decide(result.outcome, flips: flips(result.outcome, parent: parent)), by: parent.row)
+            }
+        }
+        let end: TrainingRunStore.End =
+            if decision.promotes, let stored { .promoted(modelID: stored.id) } else { .kept(modelID: stored?.id) }
+        let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
+        let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
+        try await patience.keepTrying("closing the run") {
+            try await runs.finish(
+                run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
+                message: decision.reason)
+        }
+        result.outcome.resumeFile?.remove()
+        return .trained(
+            Report(
+                runID: run, modelName: stored?.name, parentName: parent.row.name, outcome: result.outcome,
+                decision: decision, seconds: (ContinuousClock.now - started) / .seconds(1)))
     }
 
     private func select(_ tasks: [AnnotationTask], _ patience: Patience) async throws -> GoldSelection {

@@ -47,7 +47,7 @@ struct Learning: Sendable {
         let tasks = try ready(tasks, for: set.examples)
         try await manifest(rows(documents, set, tasks: tasks, probe: probe))
         let trainer = try BackboneTrainer(
-            probe: probe, options: options, workers: settings.workerThreads,
+            probe: probe, options: options, workers: settings.trainingThreads,
             tokenBudget: settings.integer("worker.batch-tokens"), caching: settings.featureCaching)
         let folder = settings.trainingDirectory
         ResumeFile.removeOld(in: folder)
@@ -133,7 +133,7 @@ struct Learning: Sendable {
         let bar = ProgressBar("reading labelled documents", total: documents.count, unit: "documents")
         let set = try await threads.run { [settings, isCancelled] _ in
             try builder.build(
-                documents, workers: settings.workerThreads,
+                documents, workers: settings.trainingThreads,
                 progress: { progress in
                     if case .features(let done, let total) = progress { bar.update(done: done, total: total) }
                 }, isCancelled: isCancelled)

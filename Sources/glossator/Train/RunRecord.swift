@@ -54,7 +54,7 @@ struct RunRecord: Codable, Sendable {
         environment = Environment(
             processor: ProcessFacts.processor ?? "unknown",
             system: ProcessInfo.processInfo.operatingSystemVersionString,
-            threads: settings.workerThreads, kernels: Backbone.kernelFamily, peakMemoryMiB: ProcessFacts.peakMemory)
+            threads: settings.trainingThreads, kernels: Backbone.kernelFamily, peakMemoryMiB: ProcessFacts.peakMemory)
     }
 }
 
