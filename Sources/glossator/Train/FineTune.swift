@@ -142,116 +142,6 @@ struct FineTune: Sendable {
             try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
         }
         let decision: PromotionRule.Decision
-        let seconds: Double
-    }
-
-    /// What came of it.
-    enum End: Sendable {
-        case trained(Report)
-        /// Nothing was done: `new` documents have gold that is new since the run `since`.
-        case tooLittleNew(new: Int, since: TrainingRunStore.RunRow)
-    }
-
-    enum Promotion: String, Sendable, CaseIterable {
-        /// When `PromotionRule` says so.
-        case ifBetter = "if-better"
-        case always
-        case never
-    }
-
-    let context: ModelContext
-    let collection: String
-    let promotion: Promotion
-    /// Tasks to train; nil for all that have enough gold.
-    let onlyTasks: Set<String>?
-    /// Documents with new gold below which a collection that was trained before with the same options is left alone.
-    let minimumNew: Int
-
-    func run() async throws -> End {
-        let started = ContinuousClock.now
-        let beginning = try await prepare()
-        let run = try await runs.start(
-            collection: collection, parentModelID: beginning.parent.row.id,
-            options: JSONText.of(beginning.options), counts: beginning.counts, codeVersion: Version.withBuild)
-        return try await recorded(run) { heartbeat in
-            let end = try await learn(run, from: beginning, heartbeat, started: started)
-            if case .tooLittleNew = end { try await runs.withdraw(run) }
-            return end
-        }
-    }
-
-    /// The same for a run that the schedule has begun: whatever is wrong is recorded in it.
-    func run(claimed run: Int64) async throws -> End {
-        let started = ContinuousClock.now
-        return try await recorded(run) { heartbeat in
-            let beginning = try await prepare()
-            try await runs.describe(
-                run: run, parentModelID: beginning.parent.row.id, options: JSONText.of(beginning.options),
-                counts: beginning.counts)
-            let end = try await learn(run, from: beginning, heartbeat, started: started)
-            // The schedule has been served.
-            if case .tooLittleNew(let new, let since) = end {
-                try await runs.finish(
-                    run: run, end: .kept(modelID: nil),
-                    message: "nothing was to learn: \(new) documents have gold that is new since run \(since.id)")
-            }
-            return end
-        }
-    }
-
-    private var runs: TrainingRunStore { TrainingRunStore(connection: context.connection) }
-
-    private struct Beginning {
-        let parent: ModelLoader.Loaded
-        let tasks: [AnnotationTask]
-        let options: RunOptions
-        /// JSON text.
-        let counts: String
-    }
-
-    private func prepare() async throws -> Beginning {
-        let (parent, counts, tasks) = try await begin()
-        let settings = context.settings
-        let options = RunOptions(
-            heads: settings.headTrainingOptions, layers: try settings.jointOptions,
-            cache: settings.text("train.cache-precision"), tasks: onlyTasks?.sorted(),
-            storedEmbeddings: settings.flag("train.stored-embeddings"), replay: settings.replay)
-        try options.layers.check(parent.bundle.backbone.configuration, tasks: tasks)
-        return Beginning(
-            parent: parent, tasks: tasks, options: options, counts: try JSONText.of(counts))
-    }
-
-    /// Keeps the run alive while `body` goes on, and records why it failed.
-    private func recorded(
-        _ run: Int64, _ body: (TrainingHeartbeat) async throws -> End
-    ) async throws -> End {
-        let heartbeat = TrainingHeartbeat()
-        let heart = Task { [database = context.settings.connection(applicationName: "glossator train beat")] in
-            await heartbeat.keep(run, database: database)
-        }
-        defer { heart.cancel() }
-        do {
-            return try await body(heartbeat)
-        } catch {
-            let fault = error as? Fault
-            try? await runs.finish(
-                run: run, end: .failed(mayPass: fault?.mayPassLater ?? true), message: fault?.message ?? "\(error)")
-            throw error
-        }
-    }
-
-    private func learn(
-        _ run: Int64, from beginning: Beginning, _ heartbeat: TrainingHeartbeat, started: ContinuousClock.Instant
-    ) async throws -> End {
-        let parent = beginning.parent
-        let patience = Patience(logger: Logger(label: "glossator.train"), grace: ShutdownGrace(.zero))
-        let documents = try await patience.keepTrying("reading gold") {
-            try await gold.allLabelledDocuments(in: collection)
-        }
-        let result = try await Learning(
-            settings: context.settings, onlyTasks: onlyTasks, isCancelled: { heartbeat.isLost }
-        ).run(documents, tasks: beginning.tasks, from: parent.bundle)
-        let decision: PromotionRule.Decision
         var stored: (id: Int64, name: String)?
         if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
             decision = .init(
@@ -379,4 +269,10 @@ struct FineTune: Sendable {
         case .ifBetter: decision
         }
     }
+}
+
+extension Fault {
+    /// Whether a run that failed so may do better another time or on another machine. What people have labelled is the
+    /// same everywhere.
+    package var mayPassLater: Bool { isTransient || ![.input, .document].contains(blame) }
 }
