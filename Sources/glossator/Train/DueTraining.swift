@@ -26,7 +26,8 @@ struct DueTraining {
         for one in due {
             do {
                 guard let run = try await schedule.claim(one, codeVersion: Version.withBuild) else {
-                    Terminal.show("collection \(one.collection): another machine has begun, or its schedule has changed")
+                    Terminal.show(
+                        "collection \(one.collection): another machine has begun, or its schedule has changed")
                     continue
                 }
                 Terminal.show("collection \(one.collection)" + (one.attempt > 1 ? ", attempt \(one.attempt)" : ""))
