@@ -53,12 +53,8 @@ struct GoldSelectionTests {
     @Test("stored embeddings stand for texts when they are what the encoder says")
     func storedEmbeddings() async throws {
         let all = documents(50)
-        func read(_ documents: [LabelledDocument]) -> [TrainingExample] {
-            documents.map { document in
-                TrainingExample(
-                    id: document.id, bodyHash: document.bodyHash, embedding: [1, Float(document.id)], labels: [:],
-                    words: .init(rows: 0, columns: 2), wordIndices: [], tags: [:])
-            }
+        func read(_ documents: [LabelledDocument]) -> [(bodyHash: [UInt8], embedding: [Float])] {
+            documents.map { ($0.bodyHash, [1, Float($0.id)]) }
         }
         let right = Dictionary(uniqueKeysWithValues: all.prefix(40).map { ($0.id, [Float(2), 2 * Float($0.id)]) })
         let stored = try #require(try await StoredFeatures(all, stored: right, read: read))

@@ -111,7 +111,11 @@ struct Learning: Sendable {
         guard
             let stored = try await StoredFeatures(
                 labelled, stored: found,
-                read: { try await read($0, tasks: tasks, backbone, wantsLayers: false, threads).examples })
+                read: {
+                    try await read($0, tasks: tasks, backbone, wantsLayers: false, threads).examples.map {
+                        ($0.bodyHash, $0.embedding)
+                    }
+                })
         else { return nil }
         guard stored.check.isGood else {
             Terminal.note(

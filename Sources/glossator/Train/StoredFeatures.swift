@@ -1,5 +1,4 @@
 package import Annotations
-package import Training
 
 /// Embeddings that daemons have stored, as features of documents whose words nobody asks for: no text is read again.
 ///
@@ -31,7 +30,7 @@ package struct StoredFeatures: Sendable {
     ///   - read: features of documents by the encoder itself.
     package init?(
         _ documents: [LabelledDocument], stored: [Int64: [Float]],
-        read: ([LabelledDocument]) async throws -> [TrainingExample]
+        read: ([LabelledDocument]) async throws -> [(bodyHash: [UInt8], embedding: [Float])]
     ) async throws {
         var embeddings: [[UInt8]: [Float]] = [:]
         for document in documents {
@@ -40,8 +39,8 @@ package struct StoredFeatures: Sendable {
         guard !embeddings.isEmpty else { return nil }
         let sample = documents.filter { stored[$0.id] != nil }
             .sorted { $0.bodyHash.lexicographicallyPrecedes($1.bodyHash) }.prefix(Self.sample)
-        let cosines = try await read(Array(sample)).compactMap { example in
-            embeddings[example.bodyHash].map { Self.cosine($0, example.embedding) }
+        let cosines = try await read(Array(sample)).compactMap { hash, embedding in
+            embeddings[hash].map { Self.cosine($0, embedding) }
         }
         self.embeddings = embeddings
         check = Check(sampled: cosines.count, leastCosine: cosines.min() ?? 0)
