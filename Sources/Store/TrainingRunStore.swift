@@ -154,7 +154,7 @@ package struct TrainingRunStore: Sendable {
 
     /// The newest runs.
     ///
-    /// - Parameter finished: only those that ended well, promoted or kept, and had something to do.
+    /// - Parameter finished: only those that ended well, promoted or kept; not those of the schedule that had nothing to learn.
     package func runs(
         collection: String? = nil, id: Int64? = nil, finished: Bool = false, limit: Int = 20
     ) async throws(Fault) -> [RunRow] {
@@ -252,7 +252,7 @@ package struct TrainingRunStore: Sendable {
             metrics_after, counts, options, code_version, record
         FROM glossator.training_runs
         WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
-            AND (NOT $4::boolean OR status IN ('promoted', 'kept') AND (model_id IS NOT NULL OR record IS NOT NULL))
+            AND (NOT $4::boolean OR status IN ('promoted', 'kept') AND (model_id IS NOT NULL OR record IS NOT NULL OR scheduled_for IS NULL))
         ORDER BY id DESC LIMIT $2::integer
         """)
 
