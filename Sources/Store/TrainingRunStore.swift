@@ -252,7 +252,8 @@ package struct TrainingRunStore: Sendable {
             metrics_after, counts, options, code_version, record
         FROM glossator.training_runs
         WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
-            AND (NOT $4::boolean OR status IN ('promoted', 'kept') AND (model_id IS NOT NULL OR record IS NOT NULL OR scheduled_for IS NULL))
+            AND (NOT $4::boolean OR status IN ('promoted', 'kept')
+                AND (model_id IS NOT NULL OR record IS NOT NULL OR scheduled_for IS NULL))
         ORDER BY id DESC LIMIT $2::integer
         """)
 
