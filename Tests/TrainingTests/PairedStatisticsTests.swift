@@ -97,7 +97,7 @@ struct PairedStatisticsTests {
         #expect((7...37).contains(above), "\(above)")
     }
 
-    @Test("random numbers belong to seed and task; 10,000 rows and 2,000 resamples take no second")
+    @Test("random numbers belong to seed and task; 10,000 rows and 2,000 resamples take no minutes")
     func addressedAndFast() {
         let rows = (0..<10_000).map { Row(before: ($0 % 7 == 0 ? 0 : 1, 1), after: ($0 % 8 == 0 ? 0 : 1, 1)) }
         func interval(_ seed: UInt64, _ task: String) -> PairedResampling.Interval {
