@@ -90,17 +90,8 @@ extension GoldStore {
         ), lineage AS MATERIALIZED (
             SELECT training_run_id FROM glossator.lineage($1::text)
         )
-        SELECT p.id, p.body, p.body_sha256, coalesce(l.labels, '{}'), coalesce(t.complete, '[]'), coalesce(e.spans, '[]'),
-            coalesce(s.said, '[]')
+        SELECT p.id, p.body, p.body_sha256, coalesce(e.spans, '[]'), coalesce(s.said, '[]')
         FROM page p
-        LEFT JOIN LATERAL (
-            SELECT jsonb_object_agg(g.task, g.label) AS labels
-            FROM glossator.gold_current_labels g WHERE g.document_id = p.id
-        ) l ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(g.task ORDER BY g.task) AS complete
-            FROM glossator.gold_current_tasks g WHERE g.document_id = p.id
-        ) t ON true
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object('task', g.task, 'type', g.type, 'start', g.start_char, 'end', g.end_char)
                 ORDER BY g.task, g.start_char) AS spans
@@ -108,7 +99,7 @@ extension GoldStore {
         ) e ON true
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object(
-                'task', g.task, 'ids', g.ids,
+                'task', g.task, 'label', g.label, 'ids', g.ids,
                 'isNew', g.ids IS DISTINCT FROM (
                     SELECT r.gold_ids FROM glossator.training_rows r JOIN glossator.training_runs t ON t.id = r.run_id
                     WHERE r.document_id = p.id AND r.task = g.task
@@ -120,9 +111,10 @@ extension GoldStore {
                         AND r.run_id IN (SELECT training_run_id FROM lineage)
                     ORDER BY r.run_id DESC LIMIT 1))) AS said
             FROM (
-                SELECT c.task, ARRAY[c.id] AS ids FROM glossator.gold_current_labels c WHERE c.document_id = p.id
+                SELECT c.task, c.label, ARRAY[c.id] AS ids
+                FROM glossator.gold_current_labels c WHERE c.document_id = p.id
                 UNION ALL
-                SELECT c.task, ARRAY(
+                SELECT c.task, NULL, ARRAY(
                     SELECT n.id FROM glossator.gold_current_entities n
                     WHERE n.document_id = p.id AND n.task = c.task ORDER BY n.id)
                 FROM glossator.gold_current_tasks c WHERE c.document_id = p.id

@@ -112,16 +112,18 @@ package struct GoldStore: Sendable {
         in collection: String, ids: [Int64]
     ) async throws(Fault) -> [LabelledDocument] {
         try await connection.rows(of: Self.page, [.text(collection), .int8s(ids)]) { (row) throws(Fault) in
-            let labels: [String: String] = try JSON.value(of: row.json(3))
-            let complete: [String] = try JSON.value(of: row.json(4))
-            let spans: [Span] = try JSON.value(of: row.json(5))
-            let said: [Said] = try JSON.value(of: row.json(6))
+            let spans: [Span] = try JSON.value(of: row.json(3))
+            let said: [Said] = try JSON.value(of: row.json(4))
+            func byTask<Value>(_ value: (Said) -> Value?) -> [String: Value] {
+                Dictionary(
+                    said.compactMap { said in value(said).map { (said.task, $0) } },
+                    uniquingKeysWith: { first, _ in first })
+            }
             return LabelledDocument(
-                id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: labels,
-                completeTasks: Set(complete),
+                id: try row.int64(0), body: try row.text(1), bodyHash: try row.bytes(2), labels: byTask(\.label),
+                completeTasks: Set(said.filter { $0.label == nil }.map(\.task)),
                 entities: spans.map { GoldEntity(task: $0.task, type: $0.type, start: $0.start, end: $0.end) },
-                goldIDs: Dictionary(said.map { ($0.task, $0.ids) }, uniquingKeysWith: { first, _ in first }),
-                newTasks: Set(said.filter(\.isNew).map(\.task)),
+                goldIDs: byTask(\.ids), newTasks: Set(said.filter(\.isNew).map(\.task)),
                 unlearnedTasks: Set(said.filter(\.isUnlearned).map(\.task)))
         }
     }
@@ -188,8 +190,11 @@ package struct GoldStore: Sendable {
         let end: Int
     }
 
+    /// What counts about one task.
     private struct Said: Decodable {
         let task: String
+        /// Nil for an entity task.
+        let label: String?
         let ids: [Int64]
         let isNew: Bool
         let isUnlearned: Bool

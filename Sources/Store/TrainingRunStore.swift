@@ -101,7 +101,7 @@ package struct TrainingRunStore: Sendable {
 
     /// The last run of a collection that made a model; nil before the first.
     package func lastThatLearned(collection: String) async throws(Fault) -> RunRow? {
-        try await runs(collection: collection, finished: true, limit: 50).first { $0.modelID != nil }
+        try await runs(collection: collection, finished: true, withModel: true, limit: 1).first
     }
 
     /// Closes a run; with `.promoted` its model comes into force in the same transaction.
@@ -156,11 +156,12 @@ package struct TrainingRunStore: Sendable {
     ///
     /// - Parameter finished: only those that ended well, promoted or kept; not those of the schedule that had nothing to learn.
     package func runs(
-        collection: String? = nil, id: Int64? = nil, finished: Bool = false, limit: Int = 20
+        collection: String? = nil, id: Int64? = nil, finished: Bool = false, withModel: Bool = false,
+        limit: Int = 20
     ) async throws(Fault) -> [RunRow] {
         try await connection.rows(
             of: Self.list,
-            [.optional(collection), .int4(Int32(clamping: limit)), .optional(id), .bool(finished)]
+            [.optional(collection), .int4(Int32(clamping: limit)), .optional(id), .bool(finished), .bool(withModel)]
         ) { (row) throws(Fault) in
             RunRow(
                 id: try row.int64(0), collection: try row.text(1), parentModelID: try row.optionalInt64(2),
@@ -252,6 +253,7 @@ package struct TrainingRunStore: Sendable {
             metrics_after, counts, options, code_version, record
         FROM glossator.training_runs
         WHERE ($1::text IS NULL OR collection = $1::text) AND ($3::bigint IS NULL OR id = $3::bigint)
+            AND (NOT $5::boolean OR model_id IS NOT NULL)
             AND (NOT $4::boolean OR status IN ('promoted', 'kept')
                 AND (model_id IS NOT NULL OR record IS NOT NULL OR scheduled_for IS NULL))
         ORDER BY id DESC LIMIT $2::integer

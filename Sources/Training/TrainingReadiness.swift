@@ -20,19 +20,32 @@ package enum TrainingReadiness {
     /// - Throws: `training-one-class` when `rows` cannot teach a difference: one label only, or no entity at all.
     static func checkClasses(_ rows: [TrainingExample], for task: AnnotationTask) throws(Fault) {
         let classes = rows.reduce(into: Set<String>()) { $0.formUnion($1.classes(of: task)) }
+        guard !teachesDifference(classes.count, task.kind) else { return }
         switch task.kind {
-        case .classification where classes.count < 2:
+        case .classification:
             throw Fault(
                 .input, "training-one-class",
                 "task \"\(task.name)\" has rows of only one label (\(summary(rows, task)))",
                 hint: "Label texts with at least two different labels, or leave the task out of the run.")
-        case .entities where classes.isEmpty:
+        case .entities:
             throw Fault(
                 .input, "training-one-class",
                 "task \"\(task.name)\" has \(rows.count) texts marked as having no entity, and none with one",
                 hint: "Mark entities in some texts, or leave the task out of the run.")
-        default: break
         }
+    }
+
+    /// The same rules for documents that nobody has read yet.
+    ///
+    /// - Parameters:
+    ///   - texts: different ones that are labelled for the task.
+    ///   - classes: labels, or types of entities, that occur in them.
+    package static func isMet(_ kind: AnnotationTask.Kind, texts: Int, classes: Int) -> Bool {
+        texts >= HeadTrainer.minimumTexts && teachesDifference(classes, kind)
+    }
+
+    private static func teachesDifference(_ classes: Int, _ kind: AnnotationTask.Kind) -> Bool {
+        classes >= (kind == .classification ? 2 : 1)
     }
 
     /// `bug 5, praise 2`: documents by class, the largest first.

@@ -50,6 +50,27 @@ struct GoldSelectionTests {
         #expect(GoldSelection(known, tasks: [rare], split: split, replay: nil).documents.isEmpty)
     }
 
+    @Test("an entity task of one type that every document has can be learned")
+    func entitiesOfOneType() {
+        let names = AnnotationTask(name: "names", kind: .entities, labels: ["person"])
+        func documents(_ count: Int, marked: Int) -> [LabelledDocument] {
+            self.documents(count).map { document in
+                LabelledDocument(
+                    id: document.id, body: document.body, bodyHash: document.bodyHash, labels: [:],
+                    completeTasks: ["names"],
+                    entities: document.id < Int64(marked)
+                        ? [GoldEntity(task: "names", type: "person", start: 0, end: 4)] : [], newTasks: ["names"])
+            }
+        }
+        func new(_ documents: [LabelledDocument]) -> Int {
+            GoldSelection(documents, tasks: [names], split: split, replay: nil).newDocuments
+        }
+        #expect(new(documents(12, marked: 12)) == 12)
+        #expect(new(documents(12, marked: 1)) == 12)
+        #expect(new(documents(12, marked: 0)) == 0)
+        #expect(new(documents(7, marked: 7)) == 0)
+    }
+
     @Test("stored embeddings stand for texts when they are what the encoder says")
     func storedEmbeddings() async throws {
         let all = documents(50)

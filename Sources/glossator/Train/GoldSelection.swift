@@ -44,8 +44,12 @@ package struct GoldSelection: Sendable {
 
     private static func isReady(_ task: AnnotationTask, _ documents: [LabelledDocument]) -> Bool {
         let own = documents.filter { $0.says([task.name]) }
-        let classes = own.reduce(into: Set<String>()) { $0.formUnion($1.classes([task.name])) }
-        return Set(own.map(\.bodyHash)).count >= HeadTrainer.minimumTexts && classes.count > 1
+        let classes = own.reduce(into: Set<String>()) { classes, document in
+            classes.formUnion(document.types(of: task.name))
+            if let label = document.labels[task.name] { classes.insert(label) }
+        }
+        return TrainingReadiness.isMet(
+            task.kind, texts: Set(own.map(\.bodyHash)).count, classes: classes.count)
     }
 }
 
@@ -58,10 +62,12 @@ extension LabelledDocument {
     fileprivate func classes(_ tasks: Set<String>) -> Set<String> {
         var classes = Set(labels.filter { tasks.contains($0.key) }.map { "\($0.key)/\($0.value)" })
         for task in completeTasks.intersection(tasks) {
-            let types = Set(entities.filter { $0.task == task }.map(\.type))
+            let types = types(of: task)
             if types.isEmpty { classes.insert("\(task)/") }
             for type in types { classes.insert("\(task)/\(type)") }
         }
         return classes
     }
+
+    fileprivate func types(of task: String) -> Set<String> { Set(entities.filter { $0.task == task }.map(\.type)) }
 }

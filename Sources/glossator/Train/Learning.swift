@@ -45,7 +45,8 @@ struct Learning: Sendable {
             Terminal.note("\(count) gold entities of task \(task) fit no word, or overlap others, and are left out")
         }
         let tasks = try ready(tasks, for: set.examples)
-        try await manifest(rows(documents, set, tasks: tasks, probe: probe))
+        let partition = try HeadTrainer(options: probe).partition(set.examples, tasks: tasks)
+        try await manifest(Self.rows(documents, partition, tasks: tasks))
         let trainer = try BackboneTrainer(
             probe: probe, options: options, workers: settings.trainingThreads,
             tokenBudget: settings.integer("worker.batch-tokens"), caching: settings.featureCaching)
@@ -68,8 +69,9 @@ struct Learning: Sendable {
         progress.finish()
         let learning = clock.lap()
         if backbone.contentHash != parent.backbone.contentHash {
+            let heldOut = Set(partition.heldOut.map(\.id))
             (outcome.before, outcome.answersBefore) = try await judge(
-                parent, documents, set, tasks: tasks, probe: probe, threads)
+                parent, documents.filter { heldOut.contains($0.id) }, tasks: tasks, threads)
         }
         return Result(
             outcome: outcome, backbone: backbone, seconds: .init(features: features, learning: learning),
@@ -77,11 +79,10 @@ struct Learning: Sendable {
     }
 
     /// Which gold lies on which side.
-    private func rows(
-        _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask], probe: HeadTrainingOptions
-    ) throws(Fault) -> [TrainingRunStore.ManifestRow] {
+    private static func rows(
+        _ documents: [LabelledDocument], _ partition: HeadTrainer.Partition, tasks: [AnnotationTask]
+    ) -> [TrainingRunStore.ManifestRow] {
         let known = Dictionary(documents.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let partition = try HeadTrainer(options: probe).partition(set.examples, tasks: tasks)
         var rows: [TrainingRunStore.ManifestRow] = []
         for (part, examples) in [
             ("training", partition.training), ("validation", partition.validation), ("held_out", partition.heldOut),
@@ -148,13 +149,10 @@ struct Learning: Sendable {
 
     /// The model in force on the held-out rows, where the run began with another backbone than the model's.
     private func judge(
-        _ parent: ModelBundle, _ documents: [LabelledDocument], _ set: TrainingSet, tasks: [AnnotationTask],
-        probe: HeadTrainingOptions, _ threads: ComputeThreads<Void>
+        _ parent: ModelBundle, _ heldOut: [LabelledDocument], tasks: [AnnotationTask], _ threads: ComputeThreads<Void>
     ) async throws -> (Evaluation, HeldOutAnswers) {
-        let heldOut = Set(try HeadTrainer(options: probe).partition(set.examples, tasks: tasks).heldOut.map(\.id))
         let rows = try await read(
-            documents.filter { heldOut.contains($0.id) }, tasks: tasks, parent.backbone,
-            wantsLayers: parent.heads.layers != nil, threads)
+            heldOut, tasks: tasks, parent.backbone, wantsLayers: parent.heads.layers != nil, threads)
         return (
             try Evaluation(of: parent.heads, on: rows.examples), try HeldOutAnswers(of: parent.heads, on: rows.examples)
         )

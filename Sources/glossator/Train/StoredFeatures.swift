@@ -1,4 +1,5 @@
 package import Annotations
+import Model
 
 /// Embeddings that daemons have stored, as features of documents whose words nobody asks for: no text is read again.
 ///
@@ -40,20 +41,9 @@ package struct StoredFeatures: Sendable {
         let sample = documents.filter { stored[$0.id] != nil }
             .sorted { $0.bodyHash.lexicographicallyPrecedes($1.bodyHash) }.prefix(Self.sample)
         let cosines = try await read(Array(sample)).compactMap { hash, embedding in
-            embeddings[hash].map { Self.cosine($0, embedding) }
+            embeddings[hash].map { Double(Similarity.cosine($0, embedding)) }
         }
         self.embeddings = embeddings
         check = Check(sampled: cosines.count, leastCosine: cosines.min() ?? 0)
-    }
-
-    private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        guard a.count == b.count else { return 0 }
-        var (dot, first, second) = (0.0, 0.0, 0.0)
-        for (x, y) in zip(a, b) {
-            dot += Double(x) * Double(y)
-            first += Double(x) * Double(x)
-            second += Double(y) * Double(y)
-        }
-        return first > 0 && second > 0 ? dot / (first * second).squareRoot() : 0
     }
 }
