@@ -48,6 +48,12 @@ static const unsigned char migration_0015[] = {
 static const unsigned char migration_0016[] = {
 #embed "../../migrations/0016_manifest.sql"
 };
+static const unsigned char migration_0017[] = {
+#embed "../../migrations/0017_relabel.sql"
+};
+static const unsigned char migration_0018[] = {
+#embed "../../migrations/0018_retention.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -76,6 +82,8 @@ static const glossator_resource migrations[] = {
     RESOURCE("0014_gold_views.sql", migration_0014),
     RESOURCE("0015_schedule.sql", migration_0015),
     RESOURCE("0016_manifest.sql", migration_0016),
+    RESOURCE("0017_relabel.sql", migration_0017),
+    RESOURCE("0018_retention.sql", migration_0018),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

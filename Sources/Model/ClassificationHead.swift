@@ -33,7 +33,7 @@ package struct ClassificationHead: Sendable, Equatable {
     package func probabilities(of embeddings: Matrix) -> Matrix {
         var result = Matrix(rows: embeddings.rows, columns: bias.count)
         for row in 0..<embeddings.rows {
-            let probabilities = softmax(logits(of: embeddings.row(row)))
+            let probabilities = softmax(logits(of: embeddings.row(row))[...])
             for label in bias.indices { result[row, label] = probabilities[label] }
         }
         return result
@@ -46,10 +46,31 @@ package struct ClassificationHead: Sendable, Equatable {
 
     /// The most probable label of one embedding, `[hidden]`; of equally probable ones the first.
     package func label(of embedding: ArraySlice<Float>) -> ScoredLabel {
-        let probabilities = softmax(logits(of: embedding))
+        let probabilities = softmax(logits(of: embedding)[...])
+        let best = Self.mostProbable(probabilities)
+        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best])
+    }
+
+    /// The most probable label of each row, by its number, and its probability: as `label(of:)` to the bit, for very many.
+    func choices(of embeddings: Matrix) -> (labels: [Int], scores: [Float]) {
+        var logits: [Float] = []
+        appendHeadProducts(of: embeddings, rows: 0..<embeddings.rows, weights: weights, bias: bias, to: &logits)
+        var labels: [Int] = [], scores: [Float] = []
+        labels.reserveCapacity(embeddings.rows)
+        scores.reserveCapacity(embeddings.rows)
+        for first in stride(from: 0, to: logits.count, by: bias.count) {
+            let probabilities = softmax(logits[first..<first + bias.count])
+            let best = Self.mostProbable(probabilities)
+            labels.append(best)
+            scores.append(probabilities[best])
+        }
+        return (labels, scores)
+    }
+
+    private static func mostProbable(_ probabilities: [Float]) -> Int {
         var best = 0
         for label in probabilities.indices where probabilities[label] > probabilities[best] { best = label }
-        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best])
+        return best
     }
 
     /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.
@@ -57,7 +78,7 @@ package struct ClassificationHead: Sendable, Equatable {
         headProducts(of: embedding, weights: weights, bias: bias)
     }
 
-    private func softmax(_ logits: [Float]) -> [Float] {
+    private func softmax(_ logits: ArraySlice<Float>) -> [Float] {
         let largest = logits.max() ?? 0
         let powers = logits.map { exp(Double($0 - largest) / Double(temperature)) }
         let sum = powers.reduce(0, +)

@@ -68,9 +68,31 @@ package struct HeadSet: Sendable, Equatable {
             entities: entities.filter { names.contains($0.task.name) })
     }
 
-    /// The label of every trained classification task for each row of `embeddings`, `[segments, hidden]`, pooled and
-    /// normalised as the model's embedding space says. This is all that re-labelling stored embeddings takes.
-    package func labels(of embeddings: Matrix) -> [[ScoredLabel]] {
-        (0..<embeddings.rows).map { row in classification.map { $0.label(of: embeddings.row(row)) } }
+    /// What a classification task's head says of many segments.
+    package struct Choices: Sendable, Equatable {
+        package let task: AnnotationTask
+        /// Of each segment, which of the task's labels.
+        package let labels: [Int]
+        /// Of each segment, the probability of its label.
+        package let scores: [Float]
+    }
+
+    /// The answers of every trained classification task to stored embeddings, pooled and normalised as the model's embedding
+    /// space says: all that relabelling takes, and the same to the bit as what `Annotator` says of these embeddings.
+    ///
+    /// - Parameter embeddings: of `segments` segments, end to end, `[segments, hidden]`.
+    /// - Throws: `embedding-width` when they do not fit the heads.
+    package func choices(of embeddings: [Float], segments: Int) throws(Fault) -> [Choices] {
+        guard let hidden = classification.first?.weights.columns else { return [] }
+        guard embeddings.count == segments * hidden else {
+            throw Fault(
+                .database, "embedding-width", "stored embeddings do not have the \(hidden) dimensions that the model reads",
+                hint: "annotate the documents again: SELECT glossator.reannotate(collection => …)")
+        }
+        let matrix = Matrix(rows: segments, columns: hidden, values: embeddings)
+        return classification.map {
+            let (labels, scores) = $0.choices(of: matrix)
+            return Choices(task: $0.task, labels: labels, scores: scores)
+        }
     }
 }

@@ -126,6 +126,7 @@ extension Queue {
             ) same
             JOIN glossator.annotations a ON a.document_id = same.id
             WHERE same.id <> l.document_id AND a.model_id = c.model_id AND a.segmentation = c.segmentation
+                AND glossator.is_labelled_by(same.id, c.model_id)
                 AND (l.fresh_since IS NULL OR a.computed_at >= l.fresh_since)
             LIMIT 1
         ) twin ON true

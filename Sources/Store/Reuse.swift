@@ -111,6 +111,7 @@ enum Reuse {
             FROM present p
             JOIN glossator.annotations a
                 ON a.document_id = p.twin_id AND a.model_id = p.model_id AND a.segmentation = p.segmentation
+                    AND glossator.is_labelled_by(p.twin_id, p.model_id)
             ORDER BY p.twin_id
             FOR SHARE OF a SKIP LOCKED
         ), gone AS (

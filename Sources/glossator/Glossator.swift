@@ -25,8 +25,8 @@ struct Glossator: AsyncParsableCommand {
             CommandGroup(
                 name: "Work",
                 subcommands: [
-                    ModelCommand.self, ImportCommand.self, RunCommand.self, TrainCommand.self, ReportCommand.self,
-                    StatusCommand.self, SearchCommand.self, BenchCommand.self,
+                    ModelCommand.self, ImportCommand.self, RunCommand.self, TrainCommand.self, RelabelCommand.self,
+                    ReportCommand.self, StatusCommand.self, SearchCommand.self, BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "Filter",

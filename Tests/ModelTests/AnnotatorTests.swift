@@ -199,8 +199,16 @@ struct AnnotatorTests {
         let bundle = try TestBundle.make()
         let texts = (0..<5).map { TestBundle.prose(words: 12, seed: UInt64($0)) }
         let annotations = try Self.annotate(texts, bundle: bundle)
-        let stored = Matrix(rows: 5, columns: 32, values: annotations.flatMap { $0.segments[0].embedding })
-        #expect(bundle.heads.labels(of: stored) == annotations.map { $0.segments[0].labels })
+        let stored = annotations.flatMap { $0.segments[0].embedding }
+        let choices = try bundle.heads.choices(of: stored, segments: 5)
+        #expect(choices.map(\.task.name) == annotations[0].segments[0].labels.map(\.task) && !choices.isEmpty)
+        for (index, choice) in choices.enumerated() {
+            let labels = annotations.map { $0.segments[0].labels[index] }
+            #expect(choice.labels.map { choice.task.labels[$0] } == labels.map(\.label))
+            #expect(choice.scores == labels.map(\.score))
+        }
+        #expect(throws: Fault.self) { try bundle.heads.choices(of: Array(stored.dropLast()), segments: 5) }
+        #expect(try HeadSet.none.choices(of: stored, segments: 5).isEmpty)
     }
 
     @Test("cancelled: finished texts keep their results, the others fail without blame")

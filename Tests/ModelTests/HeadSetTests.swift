@@ -38,7 +38,7 @@ struct HeadSetTests {
             tasks: [TestBundle.topic, TestBundle.names, TestBundle.tone], classification: [head(TestBundle.tone)])
         let again = try HeadSet(encoded: heads.encoded())
         #expect(again.tasks.map(\.name) == ["topic", "names", "tone"])
-        #expect(again.labels(of: Matrix(rows: 1, columns: 4))[0].map(\.task) == ["tone"])
+        #expect(try again.choices(of: [0, 0, 0, 0], segments: 1).map(\.task.name) == ["tone"])
         #expect(again.entities.isEmpty)
         #expect(again.hidden == 4)
     }

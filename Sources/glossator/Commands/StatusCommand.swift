@@ -34,6 +34,7 @@ struct StatusPage {
     let daemons: [StatusReader.Daemon]
     let failures: [StatusReader.Failure]
     let trainings: [ScheduleStore.Entry]
+    let relabels: [RelabelStore.Relabel]
     let throughput: StatusReader.Throughput
     let depth: Queue.Depth
 
@@ -44,6 +45,7 @@ struct StatusPage {
         daemons = try await reader.daemons()
         failures = try await reader.failures(limit: 5)
         trainings = try await ScheduleStore(connection: reader.connection).entries()
+        relabels = try await RelabelStore(connection: reader.connection, worker: "").open()
         throughput = try await reader.throughput()
         depth = try await Queue(connection: reader.connection).depth()
     }
@@ -52,7 +54,10 @@ struct StatusPage {
         guard !progress.isEmpty else {
             return "no documents yet: INSERT INTO glossator.documents (collection, external_id, body) VALUES (…)"
         }
-        let tables = [collectionsTable, rate, batchesTable, daemonsTable, stagesTable, trainingsTable, failuresTable]
+        let tables = [
+            collectionsTable, rate, batchesTable, daemonsTable, stagesTable, trainingsTable, relabelsTable,
+            failuresTable,
+        ]
         return tables.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
@@ -134,6 +139,13 @@ struct StatusPage {
             ]
         }
         return Terminal.table(["training of", "every day at", "next", "last", "outcome"], rows, indent: "")
+    }
+
+    private var relabelsTable: String {
+        guard !relabels.isEmpty else { return "" }
+        let rows = relabels.map { [$0.collection, $0.modelName, "\($0.documents) of \($0.ofDocuments)"] }
+        return "labels are being computed again, shown when all are there:\n"
+            + Terminal.table(["collection", "by model", "documents"], rows, indent: "")
     }
 
     private var failuresTable: String {

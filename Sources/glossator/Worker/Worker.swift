@@ -115,6 +115,13 @@ struct Worker: Service {
                 return nil
             }
             group.addTask {
+                await RelabelKeeper(
+                    database: database, keeping: connections.keeping,
+                    interval: options.drains ? .milliseconds(250) : .seconds(2), grace: grace, logger: logger
+                ).run()
+                return nil
+            }
+            group.addTask {
                 await reader.work()
                 return nil
             }
@@ -184,7 +191,11 @@ struct Worker: Service {
                 }
                 if options.drains || foreign.isDue {
                     let depth = try await patience.keepTrying("counting") { try await queue.depth() }
-                    if options.drains, depth.isDrained, try await hasReadWatchedTables(connections) { return }
+                    if options.drains, depth.isDrained, try await hasReadWatchedTables(connections),
+                        try await hasRelabelled(connections)
+                    {
+                        return
+                    }
                     if avoided.isEmpty { try foreign.look(at: depth, drains: options.drains) }
                 }
                 try await cancelWhenGracefulShutdown { try await waitForWork(connections.listening) }
@@ -223,6 +234,13 @@ struct Worker: Service {
         return try await Patience(logger: logger, grace: nil).keepTrying("reading a watched table") {
             guard try await housekeeping.backfill() == 0 else { return false }
             return try await !housekeeping.isBackfilling()
+        }
+    }
+
+    /// Nor while labels are to be computed again.
+    private func hasRelabelled(_ connections: WorkerConnections) async throws -> Bool {
+        try await Patience(logger: logger, grace: nil).keepTrying("looking for labels to compute again") {
+            try await RelabelStore(connection: connections.keeping, worker: "").open().isEmpty
         }
     }
 
