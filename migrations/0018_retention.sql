@@ -62,27 +62,27 @@ COMMENT ON COLUMN glossator.model_uses.use IS 'What it is used for.';
 
 CREATE FUNCTION glossator.remove_model(model text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    found record;
+    target record;
     reason text;
     backbone text;
 BEGIN
-    SELECT m.id, m.removed_at, m.space_id INTO found FROM glossator.models m WHERE m.name = remove_model.model FOR UPDATE;
+    SELECT m.id, m.removed_at, m.space_id INTO target FROM glossator.models m WHERE m.name = remove_model.model FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no model "%"', model
             USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
     END IF;
-    IF found.removed_at IS NOT NULL THEN
-        RETURN found.id;
+    IF target.removed_at IS NOT NULL THEN
+        RETURN target.id;
     END IF;
-    SELECT string_agg(u.use, '; ') INTO reason FROM glossator.model_uses u WHERE u.model_id = found.id;
+    SELECT string_agg(u.use, '; ') INTO reason FROM glossator.model_uses u WHERE u.model_id = target.id;
     IF reason IS NOT NULL THEN
         RAISE EXCEPTION 'model "%" is in use: %', model, reason
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Promote another model first. SELECT * FROM glossator.model_uses shows what is used.';
     END IF;
-    UPDATE glossator.models m SET heads = NULL, removed_at = now() WHERE m.id = found.id;
+    UPDATE glossator.models m SET heads = NULL, removed_at = now() WHERE m.id = target.id;
     -- Layers that an encoder has learned go with the last model that has it, each when no other encoder shares it.
-    SELECT s.backbone_sha256 INTO backbone FROM glossator.embedding_spaces s WHERE s.id = found.space_id;
+    SELECT s.backbone_sha256 INTO backbone FROM glossator.embedding_spaces s WHERE s.id = target.space_id;
     IF NOT EXISTS (
         SELECT FROM glossator.models m JOIN glossator.embedding_spaces s ON s.id = m.space_id
         WHERE s.backbone_sha256 = backbone AND m.removed_at IS NULL)
@@ -95,7 +95,7 @@ BEGIN
             AND NOT EXISTS (
                 SELECT FROM glossator.backbone_layers o WHERE o.layer_sha256 = w.sha256 AND o.backbone_sha256 <> backbone);
     END IF;
-    RETURN found.id;
+    RETURN target.id;
 END
 $$;
 COMMENT ON FUNCTION glossator.remove_model(text) IS

@@ -40,29 +40,29 @@ package struct EmbeddingReader: Sendable {
         }
     }
 
-    /// Embeddings of whole documents, by document; those that were read by sentences are left out, and those that were not
-    /// read at all.
-    ///
-    /// - Throws: `embedding-damaged`, as `EmbeddingCodec.decode`.
+    /// Embeddings of whole documents, by document; those that were read by sentences are left out, those that were not read
+    /// at all, and those that are damaged.
     package func wholeDocuments(_ ids: [Int64], spaceID: Int32) async throws(Fault) -> [Int64: [Float]] {
         var found: [Int64: [Float]] = [:]
         for first in stride(from: 0, to: ids.count, by: 2_000) {
             let page = Array(ids[first..<min(first + 2_000, ids.count)])
             let rows = try await connection.rows(of: Self.ofWholeDocuments, [.int8s(page), .int4(spaceID)]) {
-                (row) throws(Fault) in (try row.int64(0), try EmbeddingCodec.decode(row.bytes(1)))
+                (row) throws(Fault) in (try row.int64(0), try EmbeddingCodec.decodeUndamaged(row.bytes(1)))
             }
             for (id, embedding) in rows { found[id] = embedding }
         }
         return found
     }
 
-    /// Embeddings of a collection's newest documents that nobody has labelled, whole documents only.
+    /// Embeddings of a collection's newest documents that nobody has labelled, whole documents only; damaged ones are left
+    /// out.
     package func newestUnlabelled(
         in collection: String, spaceID: Int32, limit: Int
     ) async throws(Fault) -> [[Float]] {
         try await connection.rows(
             of: Self.ofNewestUnlabelled, [.text(collection), .int4(spaceID), .int4(Int32(clamping: limit))]
-        ) { (row) throws(Fault) in try EmbeddingCodec.decode(row.bytes(0)) }
+        ) { (row) throws(Fault) in try EmbeddingCodec.decodeUndamaged(row.bytes(0)) }
+        .compactMap { $0 }
     }
 
     /// All segments of one document.

@@ -60,6 +60,8 @@ package struct ModelRegistry: Sendable {
         package let isDefault: Bool
         package let createdAt: Date
         package let headsHash: String
+        /// When its weights were removed; nil while it can be used.
+        package let removedAt: Date?
     }
 
     package struct InForce: Sendable, Hashable {
@@ -162,11 +164,16 @@ package struct ModelRegistry: Sendable {
         try await one(Self.byName, .text(name), "the name \"\(name)\"")
     }
 
-    /// The heads' safetensors file as it was stored, its hash checked. Throws `not-found`, `heads-damaged`.
+    /// The heads' safetensors file as it was stored, its hash checked. Throws `not-found`, `heads-damaged`, `model-removed`.
     package func heads(of modelID: Int64) async throws(Fault) -> [UInt8] {
         let (stored, hash) = try await connection.run { (session) throws(Fault) in
             guard let row = try session.query(Self.headsOfModel, [.int8(modelID)]).first else {
                 throw Self.notFound("id \(modelID)")
+            }
+            guard !row.isNull(0) else {
+                throw Fault(
+                    .model, "model-removed", "the weights of model \(try row.text(2)) were removed",
+                    hint: "`glossator model list` shows the models that can be used")
             }
             return (try row.bytes(0), try row.text(1))
         }
@@ -238,7 +245,8 @@ package struct ModelRegistry: Sendable {
                 backboneHash: try row.text(3), pooling: pooling, normalization: normalization,
                 dimensions: try row.int(6)),
             tasks: try JSON.value(of: row.json(7)), parentID: try row.optionalInt64(8), metrics: try row.json(9),
-            isDefault: try row.bool(10), createdAt: try row.date(11), headsHash: try row.text(12))
+            isDefault: try row.bool(10), createdAt: try row.date(11), headsHash: try row.text(12),
+            removedAt: try row.optionalDate(13))
     }
 
     private static func parameters(of space: EmbeddingSpace) -> [SQLValue] {
@@ -289,7 +297,7 @@ extension ModelRegistry {
 
     private static let columns = """
         SELECT m.id, m.name, m.space_id, s.backbone_sha256, s.pooling, s.normalization, s.dimensions, m.tasks, m.parent_id,
-            m.metrics, m.is_default, m.created_at, m.heads_sha256
+            m.metrics, m.is_default, m.created_at, m.heads_sha256, m.removed_at
         FROM glossator.models m JOIN glossator.embedding_spaces s ON s.id = m.space_id
         """
 
@@ -300,7 +308,7 @@ extension ModelRegistry {
         columns + " WHERE m.name = $1::text OR m.id::text = $1::text ORDER BY m.name = $1::text DESC LIMIT 1")
 
     private static let headsOfModel = Statement(
-        "model_heads", "SELECT heads, heads_sha256 FROM glossator.models WHERE id = $1::bigint")
+        "model_heads", "SELECT heads, heads_sha256, name FROM glossator.models WHERE id = $1::bigint")
 
     private static let inForceColumns = """
         SELECT collection, model_id, model_name, is_default, segmentation, paused FROM glossator.model_in_force

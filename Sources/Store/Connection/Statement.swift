@@ -25,7 +25,7 @@ package enum Statements {
             + DocumentStore.statements + GoldStore.statements + EmbeddingReader.statements + StatusReader.statements
             + TrainingRunStore.statements + ResultReader.statements + Reuse.statements + Housekeeping.statements
             + QueueMeter.statements + CertificateStore.statements + LayerStore.statements
-            + ScheduleStore.statements + RelabelStore.statements)
+            + ScheduleStore.statements + RelabelStore.statements + ModelRegistry.retentionStatements)
             .map { ($0.name, $0.text) }
     }
 }

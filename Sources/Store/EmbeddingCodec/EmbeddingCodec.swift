@@ -93,6 +93,16 @@ package enum EmbeddingCodec {
         return vector(of: plain, dimensions: dimensions, precision: precision)
     }
 
+    /// Nil for an embedding that is damaged.
+    ///
+    /// - Throws: `embedding-too-new`.
+    package static func decodeUndamaged(_ bytes: [UInt8]) throws(Fault) -> [Float]? {
+        do { return try decode(bytes) } catch {
+            guard error.code == "embedding-damaged" else { throw error }
+            return nil
+        }
+    }
+
     /// A frame's own header is worth more than what a shorter plane gives.
     private static let smallestSplit = 64
 

@@ -7,7 +7,7 @@ import Store
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Import encoders; make, list, show, certify, export, promote and roll back models.",
+        abstract: "Import encoders; make, list, show, certify, compare, export, promote, roll back and remove models.",
         discussion: """
             A model is a backbone (a pretrained encoder, known by the hash of its files) and heads (one a task). \
             `import` registers a backbone and a model without heads, which only embeds. `train` makes models with heads.
@@ -15,6 +15,7 @@ struct ModelCommand: AsyncParsableCommand {
         subcommands: [
             ModelImportCommand.self, ModelNewCommand.self, ModelListCommand.self, ModelShowCommand.self,
             ModelCertifyCommand.self, ModelExportCommand.self, ModelPromoteCommand.self, ModelRollbackCommand.self,
+            ModelDiffCommand.self, ModelRemoveCommand.self, ModelPruneCommand.self,
         ])
 }
 

@@ -7,19 +7,23 @@ import Store
 struct ModelListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "All models, newest first.")
 
+    @Flag(name: .long, help: "Models whose weights were removed as well.")
+    var all = false
+
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
         let context = try await ModelContext(options, applicationName: "glossator model list")
-        let models = try await context.registry.models()
+        let everything = try await context.registry.models()
+        let models = everything.filter { all || $0.removedAt == nil }
         guard !models.isEmpty else {
             print("there is no model yet: glossator model import DIR")
             return
         }
-        let names = Dictionary(uniqueKeysWithValues: models.map { ($0.id, $0.name) })
+        let names = Dictionary(uniqueKeysWithValues: everything.map { ($0.id, $0.name) })
         let rows = models.map { model in
             [
-                String(model.id), model.name, model.isDefault ? "default" : "-",
+                String(model.id), model.name, model.isDefault ? "default" : model.removedAt == nil ? "-" : "removed",
                 model.tasks.isEmpty
                     ? "(embeds only)" : model.tasks.map { $0.name + ($0.trained ? "" : "*") }.joined(separator: ", "),
                 String(model.space.backboneHash.prefix(12)), model.parentID.flatMap { names[$0] } ?? "-",
@@ -46,6 +50,7 @@ struct ModelShowCommand: AsyncParsableCommand {
         let backbone = try await context.registry.backbones().first { $0.sha256 == row.space.backboneHash }
         print("model       \(row.name) (id \(row.id))\(row.isDefault ? ", default" : "")")
         print("created     \(row.createdAt.formatted(.iso8601))")
+        if let removed = row.removedAt { print("removed     \(removed.formatted(.iso8601)): its weights are gone") }
         print("backbone    \(backbone?.name ?? "?"), \(backbone?.layers ?? 0) layers of \(row.space.dimensions)")
         print("            \(row.space.backboneHash)")
         let imported = try await LayerStore(connection: context.connection).importedHash(of: row.space.backboneHash)
@@ -97,8 +102,9 @@ struct ModelPromoteCommand: AsyncParsableCommand {
         commandName: "promote",
         abstract: "Bring a model into force for a collection, or as the default.",
         discussion: """
-            Documents claimed from then on are annotated by it. SELECT glossator.reannotate(collection => …) puts the \
-            old ones back into the queue.
+            Documents claimed from then on are annotated by it. Where its embeddings are those of the model before, labels \
+            of the others are computed again from them (glossator relabel does it now); SELECT \
+            glossator.reannotate(collection => …, outdated => true) puts into the queue what has to be read again.
             """)
 
     @Argument(help: "Name or id.")

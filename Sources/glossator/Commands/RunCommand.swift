@@ -104,6 +104,7 @@ extension Settings {
             listens: flag("worker.listen") && poolMode == .session,
             retries: RetryPolicy(maximumAttempts: integer("worker.maximum-attempts")),
             grace: .seconds(number("worker.grace-seconds")), drains: drains,
-            batchDays: integer("housekeeping.batch-days"))
+            batchDays: integer("housekeeping.batch-days"), keepModels: integer("housekeeping.keep-models"),
+            modelDays: integer("housekeeping.model-days"))
     }
 }

@@ -12,8 +12,9 @@ struct TrainCommand: AsyncParsableCommand {
             Each task with gold gets a head; by default the backbone stays as it is, and --freeze says what else may \
             learn. A share of the documents, chosen by the hash of their text, is held out and judges the result. The new \
             model comes into force if it is shown to be no worse than the one in force on any task and better on one; \
-            documents annotated before stay as they are until SELECT glossator.reannotate(collection => …). What was learned from is in glossator.training_rows; a \
-            collection with little new gold since its last run is left alone (--min-new).
+            labels of documents annotated before are then computed again from their embeddings, entities by SELECT \
+            glossator.reannotate(collection => …, outdated => true). What was learned from is in \
+            glossator.training_rows; a collection with little new gold since its last run is left alone (--min-new).
 
             Plans: all-frozen (only figures), backbone-frozen, head-frozen:TASK, layers:SPEC (these stay: \
             layers:embeddings,0-3), gradual (upper third learns, the middle third joins layer by layer), none \

@@ -116,7 +116,13 @@ enum SettingCatalogue {
     private static let housekeeping: [SettingDefinition] = [
         .init(
             key: "housekeeping.batch-days", kind: .integer(0...100_000), defaultValue: "30",
-            summary: "Finished batches are forgotten after so many days; their documents and results stay.")
+            summary: "Finished batches are forgotten after so many days; their documents and results stay."),
+        .init(
+            key: "housekeeping.keep-models", kind: .integer(0...100_000), defaultValue: "10",
+            summary: "So many of a collection's newest trained models are kept, and all that are in use."),
+        .init(
+            key: "housekeeping.model-days", kind: .integer(0...100_000), defaultValue: "30",
+            summary: "Trained models younger than this are kept."),
     ]
 
     private static let training: [SettingDefinition] = [

@@ -3,10 +3,10 @@ import Logging
 import Store
 
 /// Does what some daemon has to do from time to time: announces finished batches, keeps tallies few, reads tables that
-/// are newly watched, forgets old batches.
+/// are newly watched, forgets old batches, removes old models.
 struct Housekeeper: Sendable {
     let housekeeping: Housekeeping
-    let batchDays: Int
+    let options: Worker.Options
     let grace: ShutdownGrace
     let logger: Logger
 
@@ -24,8 +24,13 @@ struct Housekeeper: Sendable {
                 }
                 if ContinuousClock.now >= nextForgetting {
                     let forgotten = try await patience.keepTrying("forgetting old batches") {
-                        try await housekeeping.forgetBatches(afterDays: batchDays)
+                        try await housekeeping.forgetBatches(afterDays: options.batchDays)
                     }
+                    let removed = try await patience.keepTrying("removing old models") {
+                        try await ModelRegistry(connection: housekeeping.connection)
+                            .prune(keep: options.keepModels, days: options.modelDays)
+                    }
+                    if removed > 0 { logger.info("old models were removed", metadata: ["models": "\(removed)"]) }
                     // A thousand at a time: there may be more.
                     nextForgetting = .now + (forgotten > 0 ? Self.interval : .seconds(3600))
                 }

@@ -97,8 +97,9 @@ struct Relabeller: Sendable {
         decoded.reserveCapacity(segments.count)
         var damaged: Set<Int64> = []
         for segment in segments {
-            do { decoded.append((segment, try EmbeddingCodec.decode(segment.data))) } catch {
-                guard error.code == "embedding-damaged" else { throw error }
+            if let embedding = try EmbeddingCodec.decodeUndamaged(segment.data) {
+                decoded.append((segment, embedding))
+            } else {
                 damaged.insert(segment.documentID)
             }
         }

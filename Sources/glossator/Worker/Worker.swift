@@ -29,6 +29,9 @@ struct Worker: Service {
         var drains: Bool
         /// Finished batches are forgotten after so many days.
         var batchDays: Int
+        /// So many trained models of a collection are kept, and those younger than so many days.
+        var keepModels: Int
+        var modelDays: Int
     }
 
     let options: Options
@@ -110,7 +113,7 @@ struct Worker: Service {
             }
             group.addTask {
                 await Housekeeper(
-                    housekeeping: housekeeping, batchDays: options.batchDays, grace: grace, logger: logger
+                    housekeeping: housekeeping, options: options, grace: grace, logger: logger
                 ).run()
                 return nil
             }
