@@ -63,6 +63,12 @@ package struct PromotionRule: Sendable, Hashable, Codable {
             self.tasks = tasks
         }
 
+        /// What the figures say, whoever decided in the end; nil without figures.
+        package var byFiguresAlone: Bool? {
+            guard rule != nil, !tasks.isEmpty else { return nil }
+            return tasks.allSatisfy { GateWords.losses($0).isEmpty } && tasks.contains { GateWords.gain($0) != nil }
+        }
+
         /// Somebody or something else decides; the figures stay.
         package func overruled(promotes: Bool, reason: String) -> Decision {
             Decision(promotes: promotes, reason: reason, rule: rule, tasks: tasks)

@@ -180,6 +180,7 @@ struct PromotionRuleTests {
     @Test("what is promoted, and why", arguments: scores + news + floors)
     func decide(_ entry: Case) {
         let decision = PromotionRule().decide(entry.pairs)
+        if !entry.pairs.isEmpty { #expect(decision.byFiguresAlone == entry.promotes) }
         #expect(decision.promotes == entry.promotes, "\(decision.reason)")
         #expect(decision.tasks.map(\.verdict) == entry.verdicts, "\(decision.reason)")
         #expect(decision.reason.contains(entry.says), "\(decision.reason)")
