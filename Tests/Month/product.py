@@ -28,8 +28,9 @@ class Product:
         self.cluster = Cluster()
         try:
             self.cluster.sql(f"CREATE DATABASE {DATABASE} TEMPLATE template0", "postgres")
+            # Nobody works beside the nightly run here, so it need not make room for anybody.
             self.environment = {
-                **bare_environment(), "DATABASE_URL": self.cluster.conninfo(DATABASE),
+                **bare_environment(), "GLOSSATOR_TRAIN_NICE": "0", "DATABASE_URL": self.cluster.conninfo(DATABASE),
                 "GLOSSATOR_MODELS_DIRECTORY": os.path.join(folder, "models"),
                 "GLOSSATOR_TRAIN_DIRECTORY": os.path.join(folder, "training")}
             self.glossator("migrate")

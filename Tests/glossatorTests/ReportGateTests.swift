@@ -53,7 +53,7 @@ struct ReportGateTests {
         for name in ["no worse", "better", "no class is lost", "scores still", "other documents"] {
             #expect(try Self.criterion(name, parsed).hasSuffix("✓ passed"), "\(name)")
         }
-        #expect(try Self.criterion("other documents", parsed).contains("70 of 1,000 without gold would change (9 %"))
+        #expect(try Self.criterion("other documents", parsed).contains("70 of 1,000 sure answers about documents without gold would change (9 %"))
         #expect(!parsed.text.contains("✗") && !parsed.text.contains("overruled"))
     }
 

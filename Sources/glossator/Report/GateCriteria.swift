@@ -141,8 +141,8 @@ struct GateCriteria {
                 "other documents keep their answers",
                 HTML(
                     """
-                    \(Figure.count(found.flipped)) of \(Figure.count(found.documents)) without gold would change \
-                    (\(Figure.percent(found.heldOut)) of the held-out ones)
+                    \(Figure.count(found.flipped)) of \(Figure.count(found.documents)) sure answers about documents without \
+                    gold would change (\(Figure.percent(found.heldOut)) about held-out ones)
                     """), HTML("at most \(Figure.percent(found.limit))"), found.passes ? .passed : .failed
             )
         ]
