@@ -53,14 +53,15 @@ struct ReportGateTests {
         for name in ["no worse", "better", "no class is lost", "scores still", "other documents"] {
             #expect(try Self.criterion(name, parsed).hasSuffix("✓ passed"), "\(name)")
         }
-        #expect(try Self.criterion("other documents", parsed).contains("70 of 1,000 sure answers about documents without gold would change (9 %"))
+        let flips = try Self.criterion("other documents", parsed)
+        #expect(flips.contains("70 of 1,000 sure answers about documents without gold would change (9 %"), "\(flips)")
         #expect(!parsed.text.contains("✗") && !parsed.text.contains("overruled"))
     }
 
     @Test("what stops a model is said beside what does not")
     func losses() throws {
         let many = Self.pair(
-            Self.rows(both: 400, gained: 60, neither: 10) + Self.rows("rare", both: 1, lost: 19),
+            Self.rows(both: 400, gained: 60, neither: 10, after: 0.94) + Self.rows("rare", both: 1, lost: 19),
             before: ["yes", "no", "rare"], after: ["yes", "no", "rare"])
         let mood = Self.pair(Self.rows(both: 140, gained: 4, lost: 24, neither: 32, after: 0.99), name: "mood")
         let decision = PromotionRule().decide([many, mood], flips: ["topic": .init(documents: 100, flipped: 90)])
@@ -97,7 +98,8 @@ struct ReportGateTests {
             Self.rows(both: 90) + Self.rows("<b>new</b>", gained: 9, neither: 3), before: ["yes", "no"],
             after: ["yes", "no", "<b>new</b>"])
         let parsed = try Self.page(PromotionRule().decide([pair]))
-        #expect(try Self.criterion("knows the new <b>new</b>", parsed).contains("9 of 12 right, by chance in fewer than 1"))
+        let new = try Self.criterion("knows the new <b>new</b>", parsed)
+        #expect(new.contains("9 of 12 right, by chance in fewer than 1"), "\(new)")
         #expect(parsed.all("b").isEmpty)
         #expect(parsed.text.contains("it knows what the model in force does not"))
     }

@@ -69,8 +69,12 @@ struct ReportTests {
         let parsed = try Self.check(page)
         #expect(parsed.all("title").first?.text == "Training run 1 of \(Self.collection)")
         #expect(parsed.all("h1").map(\.text) == ["Training run 1 of \(Self.collection)"])
-        #expect(parsed.all("h2").map(\.text) == ["Summary", "The gate", "Task topic (classification)", "Task na&mes (entities)"])
-        #expect(parsed.all("h3").filter { $0.text.hasPrefix("Criteria: ") }.map(\.text) == ["Criteria: topic", "Criteria: na&mes"])
+        #expect(
+            parsed.all("h2").map(\.text)
+                == ["Summary", "The gate", "Task topic (classification)", "Task na&mes (entities)"])
+        #expect(
+            parsed.all("h3").map(\.text).filter { $0.hasPrefix("Criteria: ") }
+                == ["Criteria: topic", "Criteria: na&mes"])
         // What the page says is what the database says.
         let accuracy = try place.psql(
             """

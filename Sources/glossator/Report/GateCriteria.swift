@@ -87,7 +87,9 @@ struct GateCriteria {
         found.newClasses.map { new in
             (
                 .all(["knows the new ", .name(new.name)]),
-                HTML("\(Figure.count(new.right)) of \(Figure.count(new.rows)) right, by chance in \(Self.cases(new.chance))"),
+                HTML(
+                    "\(Figure.count(new.right)) of \(Figure.count(new.rows)) right, "
+                        + "by chance in \(Self.cases(new.chance))"),
                 "more than false alarms explain", new.isKnown ? .passed : .notShown
             )
         }

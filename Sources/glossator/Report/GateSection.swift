@@ -95,7 +95,8 @@ package struct GateSection {
     /// Where a task stands, for a person.
     static func words(_ found: TaskComparison) -> String {
         switch found.verdict {
-        case .new: "The model in force does not know this task; the new one answers better than guessing. This is a gain."
+        case .new:
+            "The model in force does not know this task; the new one answers better than guessing. This is a gain."
         case .guessing:
             "The model in force does not know this task, and the new one does no better than guessing. "
                 + "This speaks neither for nor against it."
