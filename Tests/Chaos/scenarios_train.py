@@ -20,7 +20,9 @@ CREATE TRIGGER chaos_slowly AFTER UPDATE OF model_id ON glossator.collections FO
     EXECUTE FUNCTION chaos.train_slowly();
 """
 
-RUNNING = f"FROM glossator.training_runs r WHERE r.collection = '{COLLECTION}' AND r.status = 'running'"
+# Not the one that was killed before, which is closed when the next begins.
+RUNNING = f"""FROM glossator.training_runs r WHERE r.collection = '{COLLECTION}' AND r.status = 'running'
+    AND r.beat_at > now() - interval '2 minutes'"""
 
 
 def sleeping(table):
@@ -154,7 +156,7 @@ def age(place):
     if place.options.long:
         time.sleep(125)
     else:
-        place.sql(f"UPDATE glossator.training_runs SET beat_at = now() - interval '3 minutes' WHERE status = 'running'")
+        place.sql("UPDATE glossator.training_runs SET beat_at = now() - interval '3 minutes' WHERE status = 'running'")
 
 
 def train_kill(place):
@@ -195,7 +197,7 @@ def train_kill(place):
         place.wrong.append(f"only {killed} of {len(rounds)} runs were killed in time: the scenario proves little")
     if not refused:
         place.wrong.append("no kill left a running run: the scenario proves little")
-    finishes(place, trainer, gold)
+    finishes(place, trainer, gold, killed)
     place.drain()
 
 
@@ -226,7 +228,7 @@ def refuses_another(place, trainer):
         place.wrong.append(f"a run beside one that may be alive ended with {code} instead of training-running: {said}")
 
 
-def finishes(place, trainer, gold):
+def finishes(place, trainer, gold, killed):
     """The last attempt, and what the killed ones left."""
     began = time.monotonic()
     last = place.sql("SELECT max(id) FROM glossator.training_runs")
@@ -236,6 +238,10 @@ def finishes(place, trainer, gold):
         FROM glossator.training_runs WHERE collection = '{COLLECTION}' AND id <= {last} GROUP BY status ORDER BY status""")
     found = {row.split("|")[0]: row.split("|")[1:] for row in rows.splitlines()}
     place.notes.append("; ".join(f"{count[0]} {status}" for status, count in found.items()))
+    ended = sum(int(count[0]) for count in found.values())
+    # Two are killed at a random moment, which may be before they have begun; two that nobody hurt are recorded too.
+    if ended < killed:
+        place.wrong.append(f"{killed} runs were killed and {ended} are recorded")
     if not set(found) <= {"failed", "promoted"} or found.get("failed", ["0", "t", "t"])[1:] != ["t", "t"]:
         place.wrong.append(f"the killed runs are {found}")
     newest = place.sql(f"""SELECT count(*), min(r.status), bool_and(r.model_id = f.model_id) FROM glossator.training_runs r
