@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -142,6 +143,9 @@ def main():
           f"new on night {month.new_class_night}: {month.new_class}", flush=True)
     print("scores are of the model in force after the night, in brackets of a candidate that was not promoted\n")
     print(line([name for name, _ in COLUMNS]), flush=True)
+    # The throw-away server is to go, however this ends.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit("interrupted"))
     folder = tempfile.mkdtemp(prefix="glossator-month-")
     began, nights, scores = time.monotonic(), [], {}
     product = None
