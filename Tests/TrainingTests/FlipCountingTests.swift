@@ -37,7 +37,7 @@ struct FlipCountingTests {
         // Of 400 sure answers none changes, of 200 guesses half.
         let rows =
             PairedRows.labels(both: 360, neither: 40)
-            + PairedRows.labels(both: 60, gained: 90, lost: 10, neither: 40, confidence: (0.3, 0.4))
+            + PairedRows.labels(both: 60, gained: 90, lost: 10, neither: 40, confidence: (0.3, 0.75))
         let decision = PromotionRule().decide(
             [PairedRows.topic(rows)], flips: ["topic": .init(documents: 1_000, flipped: 210)])
         let flips = try #require(decision.tasks[0].flips)

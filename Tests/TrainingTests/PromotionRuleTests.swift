@@ -195,7 +195,7 @@ struct PromotionRuleTests {
         let decision = PromotionRule().decide([pair], flips: ["topic": .init(documents: documents, flipped: flipped)])
         #expect(decision.promotes == promotes, "\(decision.reason)")
         #expect(decision.tasks[0].flips?.passes == promotes)
-        #expect(promotes || decision.reason.contains("would change \(flipped) of \(documents) answers"))
+        #expect(promotes || decision.reason.contains("would change \(flipped) of \(documents) sure answers"))
         #expect(PromotionRule().decide([pair], flips: ["other": .init(documents: 1, flipped: 1)]).promotes)
     }
 
