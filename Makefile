@@ -9,10 +9,10 @@ GLOSSATOR := .build/release/glossator
 export GLOSSATOR_ENCODER ?= $(CURDIR)/$(ENCODER)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop demo-delete test bench bench-queue chaos build packages encoder format lint schema ci clean
+.PHONY: help demo demo-stop demo-delete test bench bench-queue chaos simulate-month build packages encoder format lint schema ci clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages build encoder ## Everything once, on a PostgreSQL of its own: import, train, annotate, search
 	@$(GLOSSATOR) demo --encoder $(ENCODER) --directory .glossator/demo
@@ -50,6 +50,9 @@ bench-queue: packages build ## Measure the queue beside bare SQL, on a PostgreSQ
 
 chaos: packages build ## Hurt real daemons and a real PostgreSQL, and count what is left
 	@python3 Tests/Chaos/chaos.py --binary $(GLOSSATOR)
+
+simulate-month: packages build encoder ## Thirty nights on real gold, some of it wrong (GLOSSATOR_REFERENCE; Tests/Month)
+	@python3 Tests/Month/month.py --binary $(GLOSSATOR) --encoder $(GLOSSATOR_ENCODER)
 
 lint: ## Check format, shell scripts and the rooms' borders
 	@.ci/run format imports

@@ -54,8 +54,8 @@ package struct EmbeddingReader: Sendable {
         return found
     }
 
-    /// Embeddings of a collection's newest documents that nobody has labelled, whole documents only; damaged ones are left
-    /// out.
+    /// Embeddings of a collection's newest documents that nobody has said anything about, whole documents only; damaged ones
+    /// are left out.
     package func newestUnlabelled(
         in collection: String, spaceID: Int32, limit: Int
     ) async throws(Fault) -> [[Float]] {
@@ -114,6 +114,8 @@ package struct EmbeddingReader: Sendable {
         JOIN glossator.embeddings e ON e.document_id = d.id AND e.segment = 0 AND e.space_id = $2::integer
         WHERE d.collection = $1::text
             AND NOT EXISTS (SELECT FROM glossator.gold_labels g WHERE g.document_id = d.id)
+            AND NOT EXISTS (SELECT FROM glossator.gold_entities g WHERE g.document_id = d.id)
+            AND NOT EXISTS (SELECT FROM glossator.gold_complete g WHERE g.document_id = d.id)
         ORDER BY d.id DESC LIMIT $3::integer
         """)
 

@@ -58,7 +58,10 @@ extension Queue {
             SELECT f.collection, f.model_id, f.segmentation
             FROM glossator.model_in_force f
             WHERE NOT f.paused AND f.model_id IS NOT NULL AND f.model_id <> ALL ($6::bigint[])
-                AND ($5::text[] IS NULL OR f.backbone_sha256 = ANY ($5::text[])) AND f.collection <> ALL ($8::text[])
+                AND ($5::text[] IS NULL OR f.backbone_sha256 = ANY ($5::text[]) OR EXISTS (
+                    SELECT FROM glossator.backbones b
+                    WHERE b.sha256 = f.backbone_sha256 AND b.imported_sha256 = ANY ($5::text[])))
+                AND f.collection <> ALL ($8::text[])
         ), chosen AS MATERIALIZED (
             SELECT r.collection, r.model_id, r.segmentation, next.attempts
             FROM runnable r

@@ -70,7 +70,7 @@ package struct Queue: Sendable {
     ///
     /// - Parameters:
     ///   - maximumTokens: estimated word pieces; one document is given even if it has more.
-    ///   - backbones: claim only for models on these backbones (sha256); nil for any.
+    ///   - backbones: claim only for models on these imported backbones (sha256), layers learned since or not; nil for any.
     ///   - avoiding: models that the daemon cannot use at present.
     ///   - isEmptyHanded: the daemon holds nothing else. Only then is it given a document that was tried before: if that
     ///     one kills it, no other is charged for the death.

@@ -54,7 +54,7 @@ enum GateWords {
         }
         if let flips = found.flips, !flips.passes {
             losses.append(
-                "\(found.task) would change \(flips.flipped) of \(flips.documents) answers about documents without gold, "
+                "\(found.task) would change \(flips.flipped) of \(flips.documents) sure answers about documents without gold, "
                     + "more than \(show(flips.limit)), and \(show(flips.heldOut)) of those about held-out ones")
         }
         return losses

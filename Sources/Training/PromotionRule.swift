@@ -29,14 +29,15 @@ package struct PromotionRule: Sendable, Hashable, Codable {
     package var classRows = 10
     /// How much the expected calibration error may rise.
     package var calibrationRise = 0.05
-    /// Share of documents without gold whose answer may change, if held-out documents do not show more.
+    /// Share of sure answers about documents without gold that may change, if held-out documents do not show more.
     package var flipRate = 0.2
     package var resamples = 2_000
     package var seed: UInt64 = 1
 
     package init() {}
 
-    /// A sample of documents without gold: how many, and how many get another answer from the candidate.
+    /// A sample of documents without gold: about how many the model in force is sure of its answer, and how many of these get
+    /// another one from the candidate.
     package struct Flips: Sendable, Hashable, Codable {
         package let documents: Int
         package let flipped: Int
@@ -61,6 +62,12 @@ package struct PromotionRule: Sendable, Hashable, Codable {
             self.reason = reason
             self.rule = rule
             self.tasks = tasks
+        }
+
+        /// What the figures say, whoever decided in the end; nil without figures.
+        package var byFiguresAlone: Bool? {
+            guard rule != nil, !tasks.isEmpty else { return nil }
+            return tasks.allSatisfy { GateWords.losses($0).isEmpty } && tasks.contains { GateWords.gain($0) != nil }
         }
 
         /// Somebody or something else decides; the figures stay.

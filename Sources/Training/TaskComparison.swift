@@ -52,11 +52,11 @@ package struct TaskComparison: Sendable, Hashable, Codable {
         package let passes: Bool
     }
 
-    /// Documents without gold whose answer would be another one.
+    /// Documents without gold whose answer would be another one, of those that the model in force is sure about.
     package struct FlipRate: Sendable, Hashable, Codable {
         package let documents: Int
         package let flipped: Int
-        /// Share of the held-out documents whose answer is another one.
+        /// The same share of the held-out documents.
         package let heldOut: Double
         package let limit: Double
         package let passes: Bool

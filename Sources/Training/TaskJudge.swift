@@ -48,7 +48,7 @@ struct TaskJudge {
         found.newClasses = newClasses(known, level: level)
         found.classes = recalls(known)
         found.calibration = calibration
-        found.flips = flips.map { judge($0, found) }
+        found.flips = flips.map { judge($0) }
         judgeScore(&found, level: level)
         return found
     }
@@ -167,13 +167,14 @@ struct TaskJudge {
 
     /// A candidate that is much better changes many answers, and held-out documents show that it does: what it may not do
     /// is to change far more of those that nobody has looked at.
-    private func judge(_ flips: PromotionRule.Flips, _ found: TaskComparison) -> TaskComparison.FlipRate {
+    private func judge(_ flips: PromotionRule.Flips) -> TaskComparison.FlipRate {
+        let sure = rows.filter { PromotionRule.Flips.isSure($0.confidences?.before ?? 0) }
+        let changed = sure.count(where: \.isChanged)
         let limit = max(
-            rule.flipRate,
-            ExactTests.upperShare(found.changed, of: found.documents, confidence: rule.confidence))
+            rule.flipRate, ExactTests.upperShare(changed, of: sure.count, confidence: rule.confidence))
         let share = ratio(flips.flipped, flips.documents)
         return .init(
-            documents: flips.documents, flipped: flips.flipped, heldOut: ratio(found.changed, found.documents),
-            limit: limit, passes: share <= limit)
+            documents: flips.documents, flipped: flips.flipped, heldOut: ratio(changed, sure.count), limit: limit,
+            passes: share <= limit)
     }
 }

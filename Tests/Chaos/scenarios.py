@@ -4,12 +4,14 @@ import scenarios_clock
 import scenarios_daemon
 import scenarios_network
 import scenarios_server
+import scenarios_train
 
 ALL = {
     "daemon-kill": scenarios_daemon.daemon_kill,
     "daemon-zombie": scenarios_daemon.daemon_zombie,
     "daemon-terminate": scenarios_daemon.daemon_terminate,
     "poison": scenarios_daemon.poison,
+    "train-kill": scenarios_train.train_kill,
     "server-kill": scenarios_server.server_kill,
     "terminate-away": scenarios_server.terminate_away,
     "sessions-end": scenarios_server.sessions_end,

@@ -208,4 +208,24 @@ import Testing
         #expect(try await database.gold.conflicts(asked, annotator: "kim") == [1, 3, 4])
         #expect(try await database.gold.conflicts(asked, annotator: "lee").isEmpty)
     }
+
+    @Test func whoeverSaidAnythingAboutADocumentHasLookedAtIt() async throws {
+        let database = try await TestDatabase.create()
+        try await database.addModel()
+        let ids = try await database.add("no word yet", "a label", "an entity", "no entity", "no word either")
+        let daemon = try await database.newDaemon()
+        let claimed = try await database.queue.claim(daemon: daemon, maximumDocuments: 9, maximumTokens: .max)
+        _ = try await database.queue.complete(
+            claimed.map { database.result(of: $0, embedding: [Float($0.documentID), 0, 0, 0]) })
+        try database.psql(
+            """
+            INSERT INTO glossator.gold_labels (document_id, task, label) VALUES (\(ids[1]), 'topic', 'a');
+            INSERT INTO glossator.gold_entities (document_id, task, type, surface) VALUES (\(ids[2]), 'names', 'word', 'an');
+            INSERT INTO glossator.gold_complete (document_id, task) VALUES (\(ids[3]), 'names')
+            """)
+        let reader = EmbeddingReader(connection: database.connection)
+        let found = try await reader.newestUnlabelled(in: "mail", spaceID: 1, limit: 9)
+        #expect(found.map(\.first) == [Float(ids[4]), Float(ids[0])], "newest first")
+        #expect(try await reader.newestUnlabelled(in: "mail", spaceID: 1, limit: 1).count == 1)
+    }
 }

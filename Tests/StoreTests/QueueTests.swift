@@ -109,6 +109,22 @@ import Testing
         #expect(try await claim(database, daemon, backbones: ["00", TestDatabase.space.backboneHash]).count == 1)
     }
 
+    /// Learned layers are in the database: what a machine needs is the backbone that they replace parts of.
+    @Test func aBackboneThatHasLearnedIsThereWhereTheImportedOneIs() async throws {
+        let (database, daemon) = try await ready()
+        try await database.add("a")
+        let (imported, learned) = (TestDatabase.space.backboneHash, String(repeating: "f", count: 64))
+        try await LayerStore(connection: database.connection).store(
+            learned, name: "mail-1", importedHash: imported, layers: [0: Array("a layer".utf8)])
+        let space = EmbeddingSpace(backboneHash: learned, pooling: .mean, normalization: .l2, dimensions: 4)
+        let model = try await database.models.insertModel(
+            name: "mail-1", space: space, heads: Array("heads".utf8), tasks: [TestDatabase.topics])
+        try await database.models.promote(modelID: model, collection: "mail")
+        #expect(try await claim(database, daemon, backbones: [String(repeating: "0", count: 64)]).isEmpty)
+        let claimed = try await claim(database, daemon, backbones: [imported])
+        #expect(claimed.map(\.modelID) == [model])
+    }
+
     @Test func oneClaimHasOneCollectionsModelAndSegmentation() async throws {
         let (database, daemon) = try await ready()
         try await database.add("a", "b", to: "mail")

@@ -115,6 +115,25 @@ struct PathTests {
         #expect(labels == stored)
     }
 
+    @Test("an encoder that has learned annotates, on a machine that has only the imported one")
+    func learnedEncoder() async throws {
+        let place = try await Workplace()
+        let file = try place.write("mails.jsonl", LabelledMails.jsonl)
+        try await place.succeed("import", file, "--collection", "mail")
+        try await place.succeed(
+            "train", "--collection", "mail", "--freeze", "none", "--set", "train.layer-epochs=1", "--promote", "always",
+            "--reannotate")
+        try await place.succeed("run", "--drain")
+        #expect(
+            try place.psql(
+                """
+                SELECT count(*) = (SELECT count(*) FROM glossator.documents), min(m.name), max(m.name)
+                FROM glossator.annotations a JOIN glossator.models m ON m.id = a.model_id
+                JOIN glossator.embedding_spaces s ON s.id = m.space_id
+                JOIN glossator.backbones b ON b.sha256 = s.backbone_sha256 AND b.imported_sha256 IS NOT NULL
+                """) == "t|mail-1|mail-1")
+    }
+
     @Test("a model is promoted and rolled back; a document waits for the model in force when it is claimed")
     func promotion() async throws {
         let place = try await Workplace()

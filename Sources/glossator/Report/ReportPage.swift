@@ -18,7 +18,7 @@ struct ReportPage {
             .tag(
                 "header", .tag("h1", HTML("Training run \(run.id) of "), .name(run.collection)), verdict,
                 contents(sections)),
-            .tag("main", all: [summary] + sections.map(\.html)),
+            .tag("main", all: [summary] + gate + sections.map(\.html)),
             .tag(
                 "footer",
                 .tag(
@@ -59,6 +59,9 @@ struct ReportPage {
                     : .empty,
             ])
     }
+
+    /// Nothing for a run from before there was a gate.
+    private var gate: [HTML] { report.record?.gate.map { [GateSection($0).html] } ?? [] }
 
     // MARK: Scores
 
