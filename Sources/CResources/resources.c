@@ -48,6 +48,9 @@ static const unsigned char migration_0015[] = {
 static const unsigned char migration_0016[] = {
 #embed "../../migrations/0016_manifest.sql"
 };
+static const unsigned char migration_0017[] = {
+#embed "../../migrations/0017_next_to_label.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -76,6 +79,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0014_gold_views.sql", migration_0014),
     RESOURCE("0015_schedule.sql", migration_0015),
     RESOURCE("0016_manifest.sql", migration_0016),
+    RESOURCE("0017_next_to_label.sql", migration_0017),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

@@ -48,8 +48,19 @@ package struct ClassificationHead: Sendable, Equatable {
     package func label(of embedding: ArraySlice<Float>) -> ScoredLabel {
         let probabilities = softmax(logits(of: embedding))
         var best = 0
-        for label in probabilities.indices where probabilities[label] > probabilities[best] { best = label }
-        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best])
+        // A single label has nothing beside it.
+        var next: Float = 0
+        for label in probabilities.indices.dropFirst() {
+            if probabilities[label] > probabilities[best] {
+                next = probabilities[best]
+                best = label
+            } else {
+                next = max(next, probabilities[label])
+            }
+        }
+        return ScoredLabel(
+            task: task.name, label: task.labels[best], score: probabilities[best],
+            margin: probabilities[best] - next)
     }
 
     /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.
