@@ -91,8 +91,9 @@ BEGIN
             WHERE g.task = uncertain_documents.task AND g.retracted_at IS NULL
             UNION
             SELECT g.document_id FROM glossator.gold_complete g WHERE g.task = uncertain_documents.task
+            ORDER BY 1
         ) AS known
-        -- A look-up each: the time grows with what is labelled, not with what there is.
+        -- A look-up each, in the order of the index: the time grows with what is labelled, not with what there is.
         CROSS JOIN LATERAL (
             SELECT u.signature FROM glossator.uncertainties u
             WHERE u.document_id = known.document_id AND u.task = uncertain_documents.task
@@ -161,7 +162,7 @@ BEGIN
         SELECT d.id, d.body_sha256
         FROM (
             SELECT first_id + floor(random() * (last_id - first_id + 1))::bigint AS id
-            FROM generate_series(1, 1000 + 20 * random_documents.k) OFFSET 0
+            FROM generate_series(1, 500 + 20 * random_documents.k) OFFSET 0
         ) AS drawn
         CROSS JOIN LATERAL (
             SELECT d.id, d.body_sha256 FROM glossator.documents d
@@ -308,11 +309,12 @@ BEGIN
     INTO chosen_ids, chosen_tasks, novelties
     FROM (
         SELECT d.* FROM (
-            SELECT DISTINCT ON (u.signature) u.*, t.task, t.place AS task_place
+            SELECT DISTINCT ON (u.signature) u.*, t.task, (t.place + u.rank) % cardinality(tasks) AS task_place
             FROM unnest(tasks) WITH ORDINALITY AS t (task, place)
             CROSS JOIN LATERAL glossator.uncertain_documents(
                 next_to_label.collection, t.task, next_to_label.k - random_count, holdout) AS u
-            ORDER BY u.signature, u.rank, t.place
+            -- Tasks that are unsure of the same documents share them.
+            ORDER BY u.signature, u.rank, task_place
         ) AS d
         ORDER BY d.rank, d.task_place LIMIT next_to_label.k - random_count
     ) AS c;
@@ -327,8 +329,10 @@ BEGIN
                 wanted := least(wanted, held_out_count - cardinality(random_ids));
             END IF;
             turn := turn % cardinality(tasks) + 1;
-            -- An even part of what is still to be had for each task.
-            wanted := (wanted + cardinality(tasks) - t) / (cardinality(tasks) - t + 1);
+            IF side < 3 THEN
+                -- An even part for each task.
+                wanted := (wanted + cardinality(tasks) - t) / (cardinality(tasks) - t + 1);
+            END IF;
             more := glossator.random_documents(
                 next_to_label.collection, tasks[turn], wanted, CASE side WHEN 1 THEN true WHEN 2 THEN false END, holdout,
                 chosen_ids || random_ids);
