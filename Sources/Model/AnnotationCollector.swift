@@ -23,6 +23,8 @@ struct AnnotationCollector: SegmentVisitor {
     }
 
     private let heads: HeadSet
+    /// Nil when nobody wants one.
+    private let signature: EmbeddingSignature?
     /// Entity heads by the names of their tasks.
     private let headOrder: [Int]
     private var requests: [Request] = []
@@ -47,8 +49,9 @@ struct AnnotationCollector: SegmentVisitor {
     private var windowCount = 0
     private var isFinite = true
 
-    init(heads: HeadSet) {
+    init(heads: HeadSet, signature: EmbeddingSignature?) {
         self.heads = heads
+        self.signature = signature
         headOrder = heads.entities.indices.sorted { heads.entities[$0].task.name < heads.entities[$1].task.name }
         candidates = heads.entities.map { _ in [] }
         uncertainties = heads.entities.map { _ in 0 }
@@ -148,8 +151,7 @@ struct AnnotationCollector: SegmentVisitor {
                     DocumentAnnotation(
                         segments: segmentsDone, entities: entities, tokenCount: tokenCount,
                         windowCount: windowCount, uncertainties: taskUncertainties,
-                        // Who only wants embeddings has no use for it.
-                        signature: heads.tasks.isEmpty ? 0 : EmbeddingSignature.of(segmentsDone.map(\.embedding)))))
+                        signature: signature?.of(segmentsDone.lazy.map(\.embedding)) ?? 0)))
         } else {
             results.append(.failure(.scoresNotFinite))
         }

@@ -53,7 +53,7 @@ struct UncertaintyTests {
             #expect(
                 Array(annotation.uncertainties.prefix(2))
                     == TaskUncertainty.ofLabels(annotation.segments.map(\.labels)))
-            #expect(annotation.signature == EmbeddingSignature.of(annotation.segments.map(\.embedding)))
+            #expect(annotation.signature == EmbeddingSignature(dimensions: 32).of(annotation.segments.map(\.embedding)))
             // A text without words has nothing to ask for.
             #expect(annotation.uncertainties.suffix(2).allSatisfy { ($0.uncertainty == 0) == text.isEmpty })
         }
@@ -82,37 +82,39 @@ struct UncertaintyTests {
 
     @Test("signatures are near where vectors are near, and do not depend on length")
     func signatures() {
+        let signatures = EmbeddingSignature(dimensions: 384)
         var random = SeededGenerator(seed: 3)
         func vector() -> [Float] { (0..<384).map { _ in Float.random(in: -1...1, using: &random) } }
         var bits = [Int](repeating: 0, count: 64)
         for _ in 0..<200 {
             let (a, b) = (vector(), vector())
-            let signature = EmbeddingSignature.of(a)
+            let signature = signatures.of([a])
             for bit in 0..<64 where signature >> UInt64(bit) & 1 == 1 { bits[bit] += 1 }
-            #expect(EmbeddingSignature.of(a.map { $0 / 8 }) == signature)
-            #expect(EmbeddingSignature.of(a.map { -$0 }) == ~signature)
-            #expect(EmbeddingSignature.of([a, a.map { 3 * $0 }]) == signature)
+            #expect(signatures.of([a.map { $0 / 8 }]) == signature)
+            #expect(signatures.of([a.map { -$0 }]) == ~signature)
+            #expect(signatures.of([a, a]) == signature)
             // At an angle of acos(cosine), 64 · angle / π bits differ, give or take four deviations.
             for mix: Float in [0, 0.3, 1, 3] {
                 let mixed = zip(a, b).map { $0 + mix * $1 }
                 let angle = acos(Double(min(1, Similarity.cosine(a, mixed))))
                 let expected = 64 * angle / .pi
-                let distance = Double((signature ^ EmbeddingSignature.of(mixed)).nonzeroBitCount)
+                let distance = Double((signature ^ signatures.of([mixed])).nonzeroBitCount)
                 #expect(abs(distance - expected) <= 4.5 * (expected * (1 - angle / .pi)).squareRoot() + 0.5)
             }
         }
         #expect(bits.allSatisfy { (60...140).contains($0) }, "every plane divides")
-        #expect(EmbeddingSignature.of([[Float]]()) == 0)
+        #expect(signatures.of([]) == 0)
     }
 
     /// Stored signatures are compared with new ones: a change here would need all of them computed again.
     @Test("signatures stay what they were")
     func signaturesAreFixed() {
-        // The hyperplanes' coordinates in the first dimensions are the bits of SplitMix64's first words from state 0.
-        #expect(EmbeddingSignature.of([1]) == 0xe220_a839_7b1d_cdaf)
-        #expect(EmbeddingSignature.of([0, 1]) == 0x6e78_9e6a_a1b9_65f4)
-        #expect(EmbeddingSignature.of([0, 0, 1]) == 0x06c4_5d18_8009_454f)
-        let long = [Float](repeating: 0, count: 1500) + [1]
-        #expect(EmbeddingSignature.of(long) != 0 && EmbeddingSignature.of(Array(long.dropLast()) + [0]) == 0)
+        // The normals' coordinates in the first dimensions are the bits of SplitMix64's first words from state 0.
+        let signatures = EmbeddingSignature(dimensions: 3)
+        #expect(signatures.of([[1, 0, 0]]) == 0xe220_a839_7b1d_cdaf)
+        #expect(signatures.of([[0, 1, 0]]) == 0x6e78_9e6a_a1b9_65f4)
+        #expect(signatures.of([[0, 0, 1]]) == 0x06c4_5d18_8009_454f)
+        #expect(signatures.of([[0, 0, 0]]) == 0)
+        #expect(signatures.of([[4, 0, 0], [0, 1, 0], [0, 0, 1]]) == 0xe220_a839_7b1d_cdaf)
     }
 }
