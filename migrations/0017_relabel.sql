@@ -52,6 +52,8 @@ CREATE TABLE glossator.relabel_pages (
     segments integer[] NOT NULL,
     choices integer[] NOT NULL,
     scores real[] NOT NULL,
+    margins real[] NOT NULL,
+    signatures bigint[] NOT NULL,
     PRIMARY KEY (relabel_id, page, task)
 );
 
@@ -65,6 +67,8 @@ COMMENT ON COLUMN glossator.relabel_pages.document_ids IS 'Of each segment, its 
 COMMENT ON COLUMN glossator.relabel_pages.segments IS 'Of each segment, its number in the document.';
 COMMENT ON COLUMN glossator.relabel_pages.choices IS 'Of each segment, which of the labels, from 1.';
 COMMENT ON COLUMN glossator.relabel_pages.scores IS 'Of each segment, the probability of its label.';
+COMMENT ON COLUMN glossator.relabel_pages.margins IS 'Of each segment, by how much that is more than the next label''s.';
+COMMENT ON COLUMN glossator.relabel_pages.signatures IS 'Of each segment, where its document lies among the others: glossator.uncertainties has the same.';
 
 CREATE TABLE glossator.label_changes (
     relabel_id bigint NOT NULL REFERENCES glossator.relabels ON DELETE CASCADE,

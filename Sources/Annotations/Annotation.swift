@@ -4,11 +4,15 @@ package struct ScoredLabel: Sendable, Equatable {
     package let label: String
     /// Probability of `label` among the task's labels, 0...1.
     package let score: Float
+    /// `score` less the probability of the next label, 0...1; nil where the other labels' are not known any more, as of a
+    /// label that was read from the database.
+    package let margin: Float?
 
-    package init(task: String, label: String, score: Float) {
+    package init(task: String, label: String, score: Float, margin: Float? = nil) {
         self.task = task
         self.label = label
         self.score = score
+        self.margin = margin
     }
 }
 
@@ -66,11 +70,20 @@ package struct DocumentAnnotation: Sendable, Equatable {
     package let tokenCount: Int
     /// Encoder windows read; 1 for a text that fits.
     package let windowCount: Int
+    /// One a trained task, in the heads' order, classification first; none where nobody asked a head.
+    package let uncertainties: [TaskUncertainty]
+    /// Where the document lies in the embedding space, in 64 bits (`EmbeddingSignature`); 0 when it has no segment.
+    package let signature: UInt64
 
-    package init(segments: [SegmentAnnotation], entities: [Entity], tokenCount: Int, windowCount: Int) {
+    package init(
+        segments: [SegmentAnnotation], entities: [Entity], tokenCount: Int, windowCount: Int,
+        uncertainties: [TaskUncertainty] = [], signature: UInt64 = 0
+    ) {
         self.segments = segments
         self.entities = entities
         self.tokenCount = tokenCount
         self.windowCount = windowCount
+        self.uncertainties = uncertainties
+        self.signature = signature
     }
 }

@@ -54,6 +54,9 @@ static const unsigned char migration_0017[] = {
 static const unsigned char migration_0018[] = {
 #embed "../../migrations/0018_retention.sql"
 };
+static const unsigned char migration_0019[] = {
+#embed "../../migrations/0019_next_to_label.sql"
+};
 
 static const unsigned char demo_labelled[] = {
 #embed "../../deploy/demo/labelled.jsonl"
@@ -84,6 +87,7 @@ static const glossator_resource migrations[] = {
     RESOURCE("0016_manifest.sql", migration_0016),
     RESOURCE("0017_relabel.sql", migration_0017),
     RESOURCE("0018_retention.sql", migration_0018),
+    RESOURCE("0019_next_to_label.sql", migration_0019),
 };
 
 const glossator_resource *glossator_migrations(size_t *count) {

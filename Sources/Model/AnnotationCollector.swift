@@ -1,4 +1,5 @@
 import Annotations
+import Foundation
 import Tensors
 
 /// Turns what the reader delivers, distinct segment by distinct segment, into annotations, request by request.
@@ -22,6 +23,8 @@ struct AnnotationCollector: SegmentVisitor {
     }
 
     private let heads: HeadSet
+    /// Nil when nobody wants one.
+    private let signature: EmbeddingSignature?
     /// Entity heads by the names of their tasks.
     private let headOrder: [Int]
     private var requests: [Request] = []
@@ -40,14 +43,18 @@ struct AnnotationCollector: SegmentVisitor {
     // The request being finished.
     private var segmentsDone: [SegmentAnnotation] = []
     private var candidates: [[EntityPlacer.Candidate]]
+    /// Of each entity head, that of the most uncertain segment so far.
+    private var uncertainties: [Double]
     private var tokenCount = 0
     private var windowCount = 0
     private var isFinite = true
 
-    init(heads: HeadSet) {
+    init(heads: HeadSet, signature: EmbeddingSignature?) {
         self.heads = heads
+        self.signature = signature
         headOrder = heads.entities.indices.sorted { heads.entities[$0].task.name < heads.entities[$1].task.name }
         candidates = heads.entities.map { _ in [] }
+        uncertainties = heads.entities.map { _ in 0 }
         logits = heads.entities.map { _ in [] }
         windows = heads.entities.map { $0.context.map { _ in WordWindows() } }
     }
@@ -116,13 +123,15 @@ struct AnnotationCollector: SegmentVisitor {
     private mutating func decode(head index: Int, _ logits: [Float], over words: SegmentWords) {
         let head = heads.entities[index]
         let matrix = Matrix(rows: words.count, columns: head.tagSet.count, values: logits)
-        let spans =
+        let sequence =
             words.count == words.totalCount
-            ? EntityDecoder.decode(logits: matrix, tagSet: head.tagSet, transitions: head.context?.transitions)
-            : EntityDecoder.decode(
+            ? EntityDecoder.sequence(logits: matrix, tagSet: head.tagSet, transitions: head.context?.transitions)
+            : EntityDecoder.sequence(
                 logits: matrix, wordIndices: words.indices.map(Int.init), wordCount: words.totalCount,
                 tagSet: head.tagSet, transitions: head.context?.transitions)
-        for span in spans {
+        uncertainties[index] = max(
+            uncertainties[index], 1 - exp(sequence.logProbability / Double(max(words.count, 1))))
+        for span in sequence.spans {
             let start = words.span(ofWord: span.firstWord).start
             let end = words.span(ofWord: span.lastWord).end
             candidates[index].append(
@@ -141,12 +150,23 @@ struct AnnotationCollector: SegmentVisitor {
                 .success(
                     DocumentAnnotation(
                         segments: segmentsDone, entities: entities, tokenCount: tokenCount,
-                        windowCount: windowCount)))
+                        windowCount: windowCount, uncertainties: taskUncertainties,
+                        signature: signature?.of(segmentsDone.lazy.map(\.embedding)) ?? 0)))
         } else {
             results.append(.failure(.scoresNotFinite))
         }
         segmentsDone = []
-        for index in candidates.indices { candidates[index].removeAll(keepingCapacity: true) }
+        for index in candidates.indices {
+            candidates[index].removeAll(keepingCapacity: true)
+            uncertainties[index] = 0
+        }
         (tokenCount, windowCount, isFinite) = (0, 0, true)
+    }
+    /// Of the request being finished.
+    private var taskUncertainties: [TaskUncertainty] {
+        TaskUncertainty.ofLabels(segmentsDone.map(\.labels))
+            + zip(heads.entities, uncertainties).map {
+                TaskUncertainty(task: $0.task.name, uncertainty: Float($1))
+            }
     }
 }

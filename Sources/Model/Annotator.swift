@@ -19,6 +19,7 @@ package struct Annotator: Sendable {
     package let bundle: ModelBundle
     package let segmentation: Segmentation
     private let reader: WindowReader
+    private let signature: EmbeddingSignature
 
     /// Texts are tokenised and planned together until they hold this many bytes: enough to fill batches of short texts,
     /// little enough that tokens of many long ones never lie in memory together.
@@ -34,6 +35,7 @@ package struct Annotator: Sendable {
     ) throws(Fault) {
         self.bundle = bundle
         self.segmentation = segmentation
+        signature = EmbeddingSignature(dimensions: bundle.backbone.space.dimensions)
         reader = try WindowReader(
             backbone: bundle.backbone, tokenBudget: tokenBudget, windowOverlap: windowOverlap)
     }
@@ -73,7 +75,8 @@ package struct Annotator: Sendable {
                 Segment.segments(of: request, by: segmentation, tokenizer: bundle.backbone.tokenizer)
             }
             workspace.meter.lap(.tokenize)
-            var collector = AnnotationCollector(heads: heads)
+            // Who wants embeddings alone has no use for it.
+            var collector = AnnotationCollector(heads: heads, signature: heads.tasks.isEmpty ? nil : signature)
             var distinct = DistinctSegments()
             for (request, segments) in zip(requests[round], segments) {
                 collector.expect(request, segments: segments, places: distinct.add(segments))

@@ -47,30 +47,42 @@ package struct ClassificationHead: Sendable, Equatable {
     /// The most probable label of one embedding, `[hidden]`; of equally probable ones the first.
     package func label(of embedding: ArraySlice<Float>) -> ScoredLabel {
         let probabilities = softmax(logits(of: embedding)[...])
-        let best = Self.mostProbable(probabilities)
-        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best])
+        let (best, margin) = Self.mostProbable(probabilities)
+        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best], margin: margin)
     }
 
-    /// The most probable label of each row, by its number, and its probability: as `label(of:)` to the bit, for very many.
-    func choices(of embeddings: Matrix) -> (labels: [Int], scores: [Float]) {
+    /// The most probable label of each row, by its number, its probability and its margin: as `label(of:)` to the bit, for
+    /// very many.
+    func choices(of embeddings: Matrix) -> (labels: [Int], scores: [Float], margins: [Float]) {
         var logits: [Float] = []
         appendHeadProducts(of: embeddings, rows: 0..<embeddings.rows, weights: weights, bias: bias, to: &logits)
-        var labels: [Int] = [], scores: [Float] = []
+        var labels: [Int] = [], scores: [Float] = [], margins: [Float] = []
         labels.reserveCapacity(embeddings.rows)
         scores.reserveCapacity(embeddings.rows)
+        margins.reserveCapacity(embeddings.rows)
         for first in stride(from: 0, to: logits.count, by: bias.count) {
             let probabilities = softmax(logits[first..<first + bias.count])
-            let best = Self.mostProbable(probabilities)
+            let (best, margin) = Self.mostProbable(probabilities)
             labels.append(best)
             scores.append(probabilities[best])
+            margins.append(margin)
         }
-        return (labels, scores)
+        return (labels, scores, margins)
     }
 
-    private static func mostProbable(_ probabilities: [Float]) -> Int {
+    private static func mostProbable(_ probabilities: [Float]) -> (label: Int, margin: Float) {
         var best = 0
-        for label in probabilities.indices where probabilities[label] > probabilities[best] { best = label }
-        return best
+        // A single label has nothing beside it.
+        var next: Float = 0
+        for label in probabilities.indices.dropFirst() {
+            if probabilities[label] > probabilities[best] {
+                next = probabilities[best]
+                best = label
+            } else {
+                next = max(next, probabilities[label])
+            }
+        }
+        return (best, probabilities[best] - next)
     }
 
     /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.

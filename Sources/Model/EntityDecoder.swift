@@ -20,6 +20,19 @@ package struct DecodedSpan: Sendable, Equatable {
     }
 }
 
+/// The best sequence of tags of some words: its entities, and how probable the whole of it is.
+package struct DecodedSequence: Sendable, Equatable {
+    /// In order, never overlapping.
+    package let spans: [DecodedSpan]
+    /// Log of the share of all legal sequences' weight that lies on this one; at most 0, and 0 of no words.
+    package let logProbability: Double
+
+    package init(spans: [DecodedSpan], logProbability: Double) {
+        self.spans = spans
+        self.logProbability = logProbability
+    }
+}
+
 /// From tag logits to entities: the best *legal* IOB2 sequence, and how sure the model is of each span in it.
 ///
 /// The sequence model gives every legal sequence the weight `exp(sum of its logits)` and every illegal one (`I-t` not
@@ -39,13 +52,10 @@ package enum EntityDecoder {
     package static func decode(
         logits: Matrix, tagSet: TagSet, transitions: TagTransitions? = nil
     ) -> [DecodedSpan] {
-        precondition(logits.columns == tagSet.count, "\(logits.columns) logits a word for \(tagSet.count) tags")
-        guard logits.rows > 0, !tagSet.types.isEmpty else { return [] }
-        if let transitions {
-            let lattice = TagLattice(logits: logits, tagSet: tagSet, transitions: transitions)
-            return lattice.scored(spans(in: lattice.bestSequence(), tagSet: tagSet))
-        }
-        return scored(spans(in: bestSequence(logits: logits, tagSet: tagSet), tagSet: tagSet), logits: logits)
+        let (sequence, spans) = best(logits: logits, tagSet: tagSet, transitions: transitions)
+        // Normalisers are half of the work, and texts without entities many.
+        return spans.isEmpty
+            ? [] : score(spans, of: sequence, logits: logits, tagSet: tagSet, transitions: transitions).spans
     }
 
     /// The same for words of which some have no tokens, so nothing is known about them: they are `O`.
@@ -57,9 +67,28 @@ package enum EntityDecoder {
     package static func decode(
         logits: Matrix, wordIndices: [Int], wordCount: Int, tagSet: TagSet, transitions: TagTransitions? = nil
     ) -> [DecodedSpan] {
-        guard wordIndices.count < wordCount else {
-            return decode(logits: logits, tagSet: tagSet, transitions: transitions)
-        }
+        decode(
+            logits: spread(logits, over: wordIndices, of: wordCount), tagSet: tagSet, transitions: transitions)
+    }
+
+    /// The same entities, with the probability of the whole sequence of tags.
+    package static func sequence(
+        logits: Matrix, tagSet: TagSet, transitions: TagTransitions? = nil
+    ) -> DecodedSequence {
+        let (sequence, spans) = best(logits: logits, tagSet: tagSet, transitions: transitions)
+        guard !sequence.isEmpty else { return DecodedSequence(spans: [], logProbability: 0) }
+        return score(spans, of: sequence, logits: logits, tagSet: tagSet, transitions: transitions)
+    }
+
+    /// The same for words of which some have no tokens: they are `O` for certain.
+    package static func sequence(
+        logits: Matrix, wordIndices: [Int], wordCount: Int, tagSet: TagSet, transitions: TagTransitions? = nil
+    ) -> DecodedSequence {
+        sequence(logits: spread(logits, over: wordIndices, of: wordCount), tagSet: tagSet, transitions: transitions)
+    }
+
+    private static func spread(_ logits: Matrix, over wordIndices: [Int], of wordCount: Int) -> Matrix {
+        guard wordIndices.count < wordCount else { return logits }
         var all = Matrix(rows: wordCount, columns: logits.columns)
         // Finite, as the recursions need it, and beyond what any head can outweigh.
         for word in 0..<wordCount {
@@ -68,7 +97,31 @@ package enum EntityDecoder {
         for (row, word) in wordIndices.enumerated() {
             for tag in 0..<logits.columns { all[word, tag] = logits[row, tag] }
         }
-        return decode(logits: all, tagSet: tagSet, transitions: transitions)
+        return all
+    }
+
+    /// The heaviest legal sequence, and its spans without scores.
+    private static func best(
+        logits: Matrix, tagSet: TagSet, transitions: TagTransitions?
+    ) -> (sequence: [Int], spans: [DecodedSpan]) {
+        precondition(logits.columns == tagSet.count, "\(logits.columns) logits a word for \(tagSet.count) tags")
+        guard logits.rows > 0, !tagSet.types.isEmpty else { return ([], []) }
+        let sequence =
+            if let transitions {
+                TagLattice(logits: logits, tagSet: tagSet, transitions: transitions).bestSequence()
+            } else {
+                bestSequence(logits: logits, tagSet: tagSet)
+            }
+        return (sequence, spans(in: sequence, tagSet: tagSet))
+    }
+
+    private static func score(
+        _ spans: [DecodedSpan], of sequence: [Int], logits: Matrix, tagSet: TagSet, transitions: TagTransitions?
+    ) -> DecodedSequence {
+        if let transitions {
+            return TagLattice(logits: logits, tagSet: tagSet, transitions: transitions).scored(spans, of: sequence)
+        }
+        return scored(spans, of: sequence, logits: logits)
     }
 
     /// The heaviest legal sequence of tags, one a row of `logits`. Of equally heavy ones, that with the lower tags.
@@ -131,12 +184,13 @@ package enum EntityDecoder {
     /// by the same normalisers word by word, so that no sum grows with the text and nothing is lost to cancellation.
     /// Divided so, the forward weights of a word sum to one, and that sum is what a `B-t` continues from: the first
     /// factor is 1.
-    private static func scored(_ spans: [DecodedSpan], logits: Matrix) -> [DecodedSpan] {
-        guard !spans.isEmpty else { return [] }
+    private static func scored(_ spans: [DecodedSpan], of sequence: [Int], logits: Matrix) -> DecodedSequence {
         let chain = TagChain(logits: logits)
         let normalizers = chain.forwardNormalizers()
+        var logProbability = 0.0
+        for (word, tag) in sequence.enumerated() { logProbability += Double(logits[word, tag]) - normalizers[word] }
         let behind = chain.backward(endingAt: spans.map(\.lastWord), normalizers: normalizers)
-        return zip(spans, behind).map { span, behind in
+        let scored = zip(spans, behind).map { span, behind in
             var logProbability = behind
             for word in span.firstWord...span.lastWord {
                 let tag = (word == span.firstWord ? 1 : 2) + 2 * span.type
@@ -145,6 +199,7 @@ package enum EntityDecoder {
             let score = Float(min(max(exp(logProbability), 0), 1))
             return DecodedSpan(type: span.type, firstWord: span.firstWord, lastWord: span.lastWord, score: score)
         }
+        return DecodedSequence(spans: scored, logProbability: min(logProbability, 0))
     }
 }
 
@@ -178,6 +233,7 @@ private struct TagChain {
     /// - Returns: for each end, the log weight of everything behind that word that does not continue the span (0 at
     ///   the text's end), divided by the normalisers of the words behind it.
     func backward(endingAt ends: [Int], normalizers: [Double]) -> [Double] {
+        guard !ends.isEmpty else { return [] }
         var behind = [Double](repeating: 0, count: ends.count)
         var nextEnd = ends.count - 1
         // weights[tag]: everything behind `word`, given that `word` has this tag.

@@ -75,6 +75,8 @@ package struct HeadSet: Sendable, Equatable {
         package let labels: [Int]
         /// Of each segment, the probability of its label.
         package let scores: [Float]
+        /// Of each segment, by how much this is more than the next label's.
+        package let margins: [Float]
     }
 
     /// The answers of every trained classification task to stored embeddings, pooled and normalised as the model's embedding
@@ -91,8 +93,8 @@ package struct HeadSet: Sendable, Equatable {
         }
         let matrix = Matrix(rows: segments, columns: hidden, values: embeddings)
         return classification.map {
-            let (labels, scores) = $0.choices(of: matrix)
-            return Choices(task: $0.task, labels: labels, scores: scores)
+            let (labels, scores, margins) = $0.choices(of: matrix)
+            return Choices(task: $0.task, labels: labels, scores: scores, margins: margins)
         }
     }
 }

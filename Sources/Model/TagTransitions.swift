@@ -58,14 +58,21 @@ struct TagLattice {
     }
 
     /// The spans with their scores: `P(span) = forward(its first word) · what lies inside · backward(behind its last)`,
-    /// each part divided by the same normalisers word by word.
+    /// each part divided by the same normalisers word by word; and the probability of the sequence that they are of.
     ///
-    /// - Parameter spans: in order, not overlapping.
-    func scored(_ spans: [DecodedSpan]) -> [DecodedSpan] {
-        guard !spans.isEmpty else { return [] }
+    /// - Parameters:
+    ///   - spans: in order, not overlapping.
+    ///   - sequence: one tag a word.
+    func scored(_ spans: [DecodedSpan], of sequence: [Int]) -> DecodedSequence {
         let (normalizers, openings) = forward(spans)
+        var logProbability = 0.0
+        for (word, tag) in sequence.enumerated() {
+            let before = word == 0 ? TagSet.outside : sequence[word - 1]
+            logProbability += arriving[tag][before] + Double(logits[word, tag]) - normalizers[word]
+        }
+        guard !spans.isEmpty else { return DecodedSequence(spans: [], logProbability: min(logProbability, 0)) }
         let behind = backward(spans, normalizers: normalizers)
-        return spans.indices.map { index in
+        let scored = spans.indices.map { index in
             let span = spans[index]
             let inside = tagSet.inside(span.type)
             var logProbability = openings[index] + behind[index]
@@ -76,6 +83,7 @@ struct TagLattice {
             let score = Float(min(max(exp(logProbability), 0), 1))
             return DecodedSpan(type: span.type, firstWord: span.firstWord, lastWord: span.lastWord, score: score)
         }
+        return DecodedSequence(spans: scored, logProbability: min(logProbability, 0))
     }
 
     /// Log weights of the first word's tags.

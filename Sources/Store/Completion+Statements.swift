@@ -42,6 +42,9 @@ extension Completion {
     static let clearEmbeddings = Statement(
         "complete_clear_embeddings", "DELETE FROM glossator.embeddings WHERE document_id = ANY ($1::bigint[])")
 
+    static let clearUncertainties = Statement(
+        "complete_clear_uncertainties", "DELETE FROM glossator.uncertainties WHERE document_id = ANY ($1::bigint[])")
+
     /// A document that had failed before, and was annotated after all, is no failure any more.
     static let clearFailures = Statement(
         "complete_clear_failures", "DELETE FROM glossator.failures WHERE document_id = ANY ($1::bigint[])")
@@ -70,6 +73,13 @@ extension Completion {
         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::bytea[])
         """)
 
+    static let insertUncertainties = Statement(
+        "complete_uncertainties",
+        """
+        INSERT INTO glossator.uncertainties (document_id, model_id, signature, uncertainty, collection, task)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::real[], $5::text[], $6::text[])
+        """)
+
     static let finish = Statement(
         "complete_finish",
         """
@@ -95,7 +105,7 @@ extension Completion {
         """
 
     static let statements = [
-        hold, clearLabels, clearEntities, clearEmbeddings, clearFailures, insertLabels, insertEntities,
-        insertEmbeddings, finish,
+        hold, clearLabels, clearEntities, clearEmbeddings, clearUncertainties, clearFailures, insertLabels,
+        insertEntities, insertEmbeddings, insertUncertainties, finish,
     ]
 }

@@ -7,6 +7,7 @@ enum Completion {
         let lease: Lease
         let bodyHash: [UInt8]
         let modelID: Int64
+        let collection: String
         let segmentation: Segmentation
         let copiedFrom: Int64?
         let spaceID: Int32
@@ -19,6 +20,7 @@ enum Completion {
             lease = document.lease
             bodyHash = document.bodyHash
             modelID = document.modelID
+            collection = document.collection
             segmentation = document.segmentation
             copiedFrom = document.copiedFrom
             spaceID = document.spaceID
@@ -67,6 +69,7 @@ enum Completion {
         try writeLabels(of: accepted, on: session)
         try writeEntities(of: accepted, on: session)
         try writeEmbeddings(of: accepted, on: session)
+        try writeUncertainties(of: accepted, on: session)
         _ = try session.query(
             finish,
             [
@@ -85,7 +88,7 @@ enum Completion {
     /// Removes earlier results of documents that have some.
     static func clear(_ known: [Int64], on session: Session) throws(Fault) {
         guard !known.isEmpty else { return }
-        for statement in [clearLabels, clearEntities, clearEmbeddings, clearFailures] {
+        for statement in [clearLabels, clearEntities, clearEmbeddings, clearUncertainties, clearFailures] {
             _ = try session.query(statement, [.int8s(known)])
         }
     }
@@ -199,5 +202,18 @@ enum Completion {
             }
         }
         try flush()
+    }
+
+    /// A row a document and task: as few as documents, however long they are.
+    private static func writeUncertainties(of results: [Results], on session: Session) throws(Fault) {
+        let rows = results.flatMap { result in result.annotation.uncertainties.map { (result, $0) } }
+        guard !rows.isEmpty else { return }
+        _ = try session.query(
+            insertUncertainties,
+            [
+                .int8s(rows.map(\.0.lease.documentID)), .int8s(rows.map(\.0.modelID)),
+                .int8s(rows.map { Int64(bitPattern: $0.0.annotation.signature) }), .floats(rows.map(\.1.uncertainty)),
+                .texts(rows.map(\.0.collection)), .texts(rows.map(\.1.task)),
+            ])
     }
 }

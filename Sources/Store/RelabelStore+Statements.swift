@@ -69,8 +69,11 @@ extension RelabelStore {
     static let insertPage = Statement(
         "relabel_page",
         """
-        INSERT INTO glossator.relabel_pages (relabel_id, page, task, labels, document_ids, segments, choices, scores)
-        VALUES ($1::bigint, $2::integer, $3::text, $4::text[], $5::bigint[], $6::integer[], $7::integer[], $8::real[])
+        INSERT INTO glossator.relabel_pages (
+            relabel_id, page, task, labels, document_ids, segments, choices, scores, margins, signatures)
+        VALUES (
+            $1::bigint, $2::integer, $3::text, $4::text[], $5::bigint[], $6::integer[], $7::integer[], $8::real[],
+            $9::real[], $10::bigint[])
         """)
 
     static let hold = Statement(
@@ -92,10 +95,12 @@ extension RelabelStore {
         "relabel_show",
         """
         WITH valid AS MATERIALIZED (
-            SELECT u.document_id, u.segment, p.task, p.labels[u.choice] AS label, u.score, e.start_char, e.end_char
+            SELECT u.document_id, u.segment, p.task, p.labels[u.choice] AS label, u.score, e.start_char, e.end_char,
+                u.margin, u.signature
             FROM glossator.relabel_pages p
-            CROSS JOIN LATERAL unnest(p.document_ids, p.segments, p.choices, p.scores)
-                AS u (document_id, segment, choice, score)
+            CROSS JOIN LATERAL unnest(
+                p.document_ids, p.segments, p.choices, p.scores, p.margins, p.signatures)
+                AS u (document_id, segment, choice, score, margin, signature)
             JOIN glossator.embeddings e
                 ON e.document_id = u.document_id AND e.segment = u.segment AND e.space_id = $4::integer
             WHERE p.relabel_id = $1::bigint AND p.page = $2::integer
@@ -117,6 +122,16 @@ extension RelabelStore {
             WHERE l.document_id = v.document_id
                 AND l.task NOT IN (
                     SELECT task FROM glossator.relabel_pages WHERE relabel_id = $1::bigint AND page = $2::integer)
+            RETURNING l.document_id, l.task
+        ), certain AS (
+            DELETE FROM glossator.uncertainties u USING gone g WHERE u.document_id = g.document_id AND u.task = g.task
+        ), unsure AS (
+            INSERT INTO glossator.uncertainties (document_id, model_id, signature, uncertainty, collection, task)
+            SELECT v.document_id, $3::bigint, max(v.signature), least(1, greatest(0, 1 - min(v.margin)))::real,
+                (SELECT collection FROM glossator.relabels WHERE id = $1::bigint), v.task
+            FROM valid v GROUP BY v.document_id, v.task
+            ON CONFLICT (document_id, task) DO UPDATE
+                SET model_id = excluded.model_id, signature = excluded.signature, uncertainty = excluded.uncertainty
         ), written AS (
             INSERT INTO glossator.labels AS l (
                 document_id, model_id, segment, start_char, end_char, score, task, label)

@@ -57,12 +57,18 @@ package struct RelabelStore: Sendable {
         /// Of each segment, its label's number, from 0.
         package let choices: [Int]
         package let scores: [Float]
+        /// Of each segment, by how much its score is more than the next label's.
+        package let margins: [Float]
+        /// Of each segment, its document's `DocumentAnnotation.signature`.
+        package let signatures: [UInt64]
 
         package init(
-            task: String, labels: [String], documentIDs: [Int64], segments: [Int32], choices: [Int], scores: [Float]
+            task: String, labels: [String], documentIDs: [Int64], segments: [Int32], choices: [Int], scores: [Float],
+            margins: [Float], signatures: [UInt64]
         ) {
             (self.task, self.labels, self.documentIDs) = (task, labels, documentIDs)
             (self.segments, self.choices, self.scores) = (segments, choices, scores)
+            (self.margins, self.signatures) = (margins, signatures)
         }
     }
 
@@ -167,6 +173,7 @@ package struct RelabelStore: Sendable {
                         .int8(relabel.id), .int4(Int32(clamping: relabel.pages)), .text(page.task),
                         .texts(page.labels), .int8s(page.documentIDs), .int4s(page.segments),
                         .int4s(page.choices.map { Int32(clamping: $0 + 1) }), .floats(page.scores),
+                        .floats(page.margins), .int8s(page.signatures.map { Int64(bitPattern: $0) }),
                     ])
             }
             return kept

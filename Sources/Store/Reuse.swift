@@ -88,7 +88,9 @@ enum Reuse {
         guard !twins.isEmpty else { return outcome }
         try Completion.clear(known, on: session)
         let pairs: [SQLValue] = [.int8s(twins.map(\.document)), .int8s(twins.map(\.twin))]
-        for statement in [copyLabels, copyEntities, copyEmbeddings, finish] { _ = try session.query(statement, pairs) }
+        for statement in [copyLabels, copyEntities, copyEmbeddings, copyUncertainties, finish] {
+            _ = try session.query(statement, pairs)
+        }
         outcome.written = Set(twins.map(\.document))
         return outcome
     }
@@ -159,6 +161,16 @@ enum Reuse {
         JOIN glossator.embeddings m ON m.document_id = u.twin_id
         """)
 
+    /// Only within a collection is there a twin.
+    private static let copyUncertainties = Statement(
+        "reuse_uncertainties",
+        """
+        INSERT INTO glossator.uncertainties (document_id, model_id, signature, uncertainty, collection, task)
+        SELECT u.document_id, v.model_id, v.signature, v.uncertainty, v.collection, v.task
+        FROM unnest($1::bigint[], $2::bigint[]) AS u (document_id, twin_id)
+        JOIN glossator.uncertainties v ON v.document_id = u.twin_id
+        """)
+
     private static let finish = Statement(
         "reuse_finish",
         """
@@ -172,5 +184,5 @@ enum Reuse {
         \(Completion.replacing)
         """)
 
-    static let statements = [hold, copyLabels, copyEntities, copyEmbeddings, finish]
+    static let statements = [hold, copyLabels, copyEntities, copyEmbeddings, copyUncertainties, finish]
 }

@@ -206,6 +206,7 @@ struct AnnotatorTests {
             let labels = annotations.map { $0.segments[0].labels[index] }
             #expect(choice.labels.map { choice.task.labels[$0] } == labels.map(\.label))
             #expect(choice.scores == labels.map(\.score))
+            #expect(choice.margins == labels.map(\.margin))
         }
         #expect(throws: Fault.self) { try bundle.heads.choices(of: Array(stored.dropLast()), segments: 5) }
         #expect(try HeadSet.none.choices(of: stored, segments: 5).isEmpty)

@@ -35,6 +35,11 @@ struct EntityDecoderTests {
 
         var best: (tags: [Int], logWeight: Double) { sequences.max { $0.logWeight < $1.logWeight }! }
 
+        /// Log of the best sequence's share of all of them.
+        var logProbability: Double {
+            -log(sequences.reduce(0) { $0 + exp($1.logWeight - best.logWeight) })
+        }
+
         func probability(of span: DecodedSpan) -> Double {
             let largest = best.logWeight
             var all = 0.0
@@ -83,6 +88,9 @@ struct EntityDecoderTests {
         for span in EntityDecoder.decode(logits: logits, tagSet: tagSet) {
             #expect(abs(Double(span.score) - twin.probability(of: span)) < Tolerance.spanProbability, "seed \(seed)")
         }
+        let decoded = EntityDecoder.sequence(logits: logits, tagSet: tagSet)
+        #expect(decoded.spans == EntityDecoder.decode(logits: logits, tagSet: tagSet))
+        #expect(abs(decoded.logProbability - twin.logProbability) < Tolerance.chainLoss, "seed \(seed)")
     }
 
     @Test("the same with learned transitions, whose entries for what IOB2 forbids count for nothing")
@@ -112,6 +120,9 @@ struct EntityDecoderTests {
         for span in spans {
             #expect(abs(Double(span.score) - twin.probability(of: span)) < Tolerance.spanProbability, "seed \(seed)")
         }
+        let decoded = EntityDecoder.sequence(logits: logits, tagSet: tagSet, transitions: transitions)
+        #expect(decoded.spans == spans)
+        #expect(abs(decoded.logProbability - twin.logProbability) < Tolerance.chainLoss, "seed \(seed)")
     }
 
     @Test("transitions that weigh nothing change nothing")
@@ -140,7 +151,15 @@ struct EntityDecoderTests {
             let spans = EntityDecoder.decode(
                 logits: logits, wordIndices: [0, 2, 3], wordCount: 5, tagSet: tagSet, transitions: transitions)
             #expect(spans.map { [$0.firstWord, $0.lastWord] } == [[0, 0]])
+            let decoded = EntityDecoder.sequence(
+                logits: logits, wordIndices: [0, 2, 3], wordCount: 5, tagSet: tagSet, transitions: transitions)
+            #expect(decoded.spans == spans)
+            // Word 2 may not go on with an entity after a word that is O: it is O or begins one, with equal weights.
+            #expect((-0.71 ... -0.69).contains(decoded.logProbability))
         }
+        #expect(
+            EntityDecoder.sequence(logits: Matrix(rows: 0, columns: 3), tagSet: tagSet)
+                == DecodedSequence(spans: [], logProbability: 0))
     }
 
     @Test("a million words with transitions lose no precision")

@@ -144,6 +144,7 @@ struct HeadSetTests {
             #expect(probabilities[1, 1] <= 1 && probabilities[1, 0] + probabilities[1, 1] == 1)
             #expect(head.labels(of: embeddings).map(\.label) == ["good", "good"])
             #expect(head.labels(of: embeddings)[0].score == probabilities[0, 0])
+            #expect(head.labels(of: embeddings)[0].margin == probabilities[0, 0] - probabilities[0, 1])
         }
     }
 

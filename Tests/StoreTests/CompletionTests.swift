@@ -39,6 +39,13 @@ import Testing
                 "SELECT DISTINCT model_id, daemon_id, token_count, window_count, segment_count FROM glossator.annotations"
             )
                 == "1|\(daemon)|7|1|1")
+        #expect(
+            try database.psql(
+                """
+                SELECT document_id, task, uncertainty, collection, model_id, signature = (document_id << 60 | 3)
+                FROM glossator.uncertainties WHERE document_id < 3 ORDER BY 1, 2
+                """)
+                == "1|names|0.125|mail|1|t\n1|topic|0.25|mail|1|t\n2|names|0.125|mail|1|t\n2|topic|0.25|mail|1|t")
         let reader = EmbeddingReader(connection: database.connection)
         let page = try await reader.page(spaceID: 1, limit: 2)
         #expect(page.embeddings.map(\.documentID) == Array(summary.written.prefix(2)))
@@ -66,6 +73,7 @@ import Testing
         #expect(try await database.queue.complete(results).written.count == 2)
         #expect(try await database.queue.complete(results).discarded.count == 2)
         #expect(try database.count("labels") == 2)
+        #expect(try database.count("uncertainties") == 4)
     }
 
     @Test func resultsOfAnotherTextAreNotWritten() async throws {
@@ -76,7 +84,7 @@ import Testing
                 lease: claimed.lease, attempt: 1, collection: "mail", modelID: 1, segmentation: .document,
                 body: claimed.body, bodyHash: [UInt8](repeating: 7, count: 32)))
         #expect(try await database.queue.complete([other]).discarded == [documents[0].documentID])
-        #expect(try database.count("labels") == 0)
+        #expect(try database.count("labels") == 0 && database.count("uncertainties") == 0)
         #expect(try database.count("spool", "lease IS NOT NULL") == 1)
     }
 
@@ -88,11 +96,17 @@ import Testing
         #expect(try await database.documents.reannotate(collection: "mail") == 1)
         let again = try await database.queue.claim(daemon: daemon, maximumDocuments: 9, maximumTokens: 999)
         #expect(again.map(\.modelID) == [second])
-        #expect(try await database.queue.complete(again.map { database.result(of: $0) }).written.count == 1)
+        let results = again.map { database.result(of: $0, uncertainty: 0.5) }
+        #expect(try await database.queue.complete(results).written.count == 1)
+        #expect(
+            try database.psql("SELECT task, uncertainty, model_id FROM glossator.uncertainties ORDER BY 1")
+                == "names|0.25|\(second)\ntopic|0.5|\(second)")
         for table in ["labels", "entities", "annotations"] {
             #expect(try database.psql("SELECT count(*), min(model_id) FROM glossator.\(table)") == "1|\(second)")
         }
         #expect(try database.count("embeddings") == 1)
+        try database.psql("DELETE FROM glossator.documents")
+        #expect(try database.count("uncertainties") == 0)
     }
 
     @Test func reannotatingTakesTheLeaseOfARunningDocument() async throws {

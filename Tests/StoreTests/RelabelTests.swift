@@ -49,7 +49,8 @@ import Testing
                 RelabelStore.Page(
                     task: task, labels: ["a", "b"], documentIDs: batch.segments.map(\.documentID),
                     segments: batch.segments.map(\.segment), choices: batch.segments.map { _ in 1 },
-                    scores: batch.segments.map { _ in 0.75 })
+                    scores: batch.segments.map { _ in 0.75 }, margins: batch.segments.map { _ in 0.5 },
+                    signatures: batch.segments.map { _ in .max })
             ]
         }
 
@@ -98,6 +99,10 @@ import Testing
         #expect(try await store.finishPass(relabel) == .another)
         #expect(try place.labels() == "2 topic b 0.75, 2 topic b 0.75, 2 topic b 0.75")
         #expect(try place.database.count("relabel_pages") == 0)
+        #expect(
+            try place.database.psql(
+                "SELECT DISTINCT model_id, signature, uncertainty, collection, task FROM glossator.uncertainties "
+                    + "WHERE task = 'topic'") == "2|-1|0.5|mail|topic", "what to label next follows")
         (relabel.position, relabel.pages) = ("", 0)
         #expect(try await place.pass(relabel, by: store) == .done(relabelled: 3, changed: 3))
         #expect(try place.outcomes() == "mail 2 done")

@@ -32,6 +32,7 @@ import Testing
             ("labels", "model_id, segment, start_char, end_char, score, task, label"),
             ("entities", "model_id, ordinal, start_char, end_char, score, task, type, surface"),
             ("embeddings", "segment, space_id, start_char, end_char, data"),
+            ("uncertainties", "model_id, signature, uncertainty, collection, task"),
             ("annotations", "model_id, token_count, window_count, segment_count, segmentation"),
         ] {
             func rows(_ id: Int64) throws -> String {

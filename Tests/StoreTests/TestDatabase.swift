@@ -46,15 +46,20 @@ struct TestDatabase {
     static let topics = ModelRegistry.TaskRow(
         AnnotationTask(name: "topic", kind: .classification, labels: ["a", "b"]), trained: true)
 
+    static let names = ModelRegistry.TaskRow(
+        AnnotationTask(name: "names", kind: .entities, labels: ["word"]), trained: true)
+
     /// A backbone and a default model; returns its id.
     @discardableResult
-    func addModel(_ name: String = "first", makeDefault: Bool = true) async throws -> Int64 {
+    func addModel(
+        _ name: String = "first", makeDefault: Bool = true, tasks: [ModelRegistry.TaskRow] = [topics]
+    ) async throws -> Int64 {
         try await models.importBackbone(
             ModelRegistry.BackboneRow(
                 sha256: Self.space.backboneHash, name: "tiny", hiddenSize: 4, layers: 1, maximumTokens: 64,
                 vocabularySize: 100, files: ["config.json"]))
         return try await models.insertModel(
-            name: name, space: Self.space, heads: Array("heads of \(name)".utf8), tasks: [Self.topics],
+            name: name, space: Self.space, heads: Array("heads of \(name)".utf8), tasks: tasks,
             makeDefault: makeDefault)
     }
 
@@ -67,7 +72,10 @@ struct TestDatabase {
     func newDaemon() async throws -> Int64 { try await queue.registerDaemon(host: "here", pid: 1, version: "test") }
 
     /// What a model might say about a claimed document: its first word is an entity.
-    func result(of document: ClaimedDocument, embedding: [Float] = [0.5, -0.5, 0.25, 1]) -> CompletedDocument {
+    func result(
+        of document: ClaimedDocument, embedding: [Float] = [0.5, -0.5, 0.25, 1], uncertainty: Float = 0.25,
+        signature: UInt64? = nil
+    ) -> CompletedDocument {
         let scalars = Array(document.body.unicodeScalars)
         let word = scalars.prefix { $0 != " " }
         var surface = String.UnicodeScalarView()
@@ -83,7 +91,11 @@ struct TestDatabase {
                     SegmentAnnotation(
                         start: 0, end: scalars.count, labels: [ScoredLabel(task: "topic", label: "a", score: 0.875)],
                         embedding: embedding)
-                ], entities: entities, tokenCount: 7, windowCount: 1))
+                ], entities: entities, tokenCount: 7, windowCount: 1,
+                uncertainties: [
+                    TaskUncertainty(task: "topic", uncertainty: uncertainty),
+                    TaskUncertainty(task: "names", uncertainty: uncertainty / 2),
+                ], signature: signature ?? UInt64(document.documentID) << 60 | 3))
     }
 
     /// Counts rows of `glossator.table`.

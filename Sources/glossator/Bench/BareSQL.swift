@@ -37,6 +37,10 @@ struct BareSQL: Sendable {
         ), embedded AS (
             INSERT INTO glossator.embeddings (document_id, segment, space_id, start_char, end_char, data)
             SELECT document_id, 0, 1, 0, 200, decode(repeat('5a', 784), 'hex') FROM gone
+        ), doubted AS (
+            INSERT INTO glossator.uncertainties (document_id, model_id, signature, uncertainty, collection, task)
+            SELECT document_id, 1, 23130, 0.5, 'bench', task
+            FROM gone, (VALUES ('topic'), ('sentiment'), ('entities')) t (task)
         )
         INSERT INTO glossator.annotations (
             document_id, model_id, daemon_id, token_count, window_count, segment_count, segmentation)

@@ -1,8 +1,8 @@
 import Annotations
 import Store
 
-/// A reader that costs nothing: every document gets the same two labels, one entity and an embedding of 384 numbers. What
-/// is left of the daemon's time is the queue's.
+/// A reader that costs nothing: every document gets the same two labels, one entity, three uncertainties and an embedding
+/// of 384 numbers. What is left of the daemon's time is the queue's.
 struct ConstantReader: TextReader {
     let spaceID: Int32
     let models: [Int64] = []
@@ -17,6 +17,11 @@ struct ConstantReader: TextReader {
         ScoredLabel(task: "sentiment", label: "negative", score: 0.875),
     ]
 
+    private static let uncertainties = [
+        TaskUncertainty(task: "topic", uncertainty: 0.5), TaskUncertainty(task: "sentiment", uncertainty: 0.25),
+        TaskUncertainty(task: "entities", uncertainty: 0.125),
+    ]
+
     private static func annotation(of document: ClaimedDocument) -> DocumentAnnotation {
         DocumentAnnotation(
             segments: [
@@ -27,6 +32,6 @@ struct ConstantReader: TextReader {
                 Entity(
                     task: "entities", type: "thing", start: 0, end: 8,
                     surface: String(String.UnicodeScalarView(document.body.unicodeScalars.prefix(8))), score: 0.5)
-            ], tokenCount: 48, windowCount: 1)
+            ], tokenCount: 48, windowCount: 1, uncertainties: uncertainties, signature: 0x5a5a)
     }
 }

@@ -106,12 +106,23 @@ struct Relabeller: Sendable {
         if !damaged.isEmpty { decoded.removeAll { damaged.contains($0.segment.documentID) } }
         guard !decoded.isEmpty else { return ([], damaged.sorted()) }
         let (ids, numbers) = (decoded.map(\.segment.documentID), decoded.map(\.segment.segment))
+        let signature = EmbeddingSignature(dimensions: decoded[0].embedding.count)
+        var signatures: [UInt64] = []
+        // A document's segments follow each other.
+        var first = 0
+        while first < decoded.count {
+            let id = decoded[first].segment.documentID
+            let end = decoded[first...].firstIndex { $0.segment.documentID != id } ?? decoded.count
+            let own = signature.of(decoded[first..<end].map(\.embedding))
+            signatures += repeatElement(own, count: end - first)
+            first = end
+        }
         let choices = try heads.choices(of: decoded.flatMap(\.embedding), segments: decoded.count)
         return (
             choices.map {
                 RelabelStore.Page(
                     task: $0.task.name, labels: $0.task.labels, documentIDs: ids, segments: numbers, choices: $0.labels,
-                    scores: $0.scores)
+                    scores: $0.scores, margins: $0.margins, signatures: signatures)
             }, damaged.sorted()
         )
     }

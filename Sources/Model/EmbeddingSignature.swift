@@ -1,0 +1,42 @@
+package import Tensors
+
+/// 64 bits of where a document's embedding lies (SimHash, Charikar 2002): bit `b` is set where it lies on the positive side of
+/// hyperplane `b`. Two at an angle of θ differ in about 64 · θ / π bits.
+///
+/// The hyperplanes are the same in every version and on every machine, since stored signatures are compared with new ones:
+/// coordinate `d` of normal `b` is +1 where bit `b` of SplitMix64's word number `d` from state 0 is set and -1 elsewhere
+/// (Steele, Lea, Flood 2014; signs serve as well as Gaussian numbers: Achlioptas 2003). Only where an embedding lies on a
+/// hyperplane but for its rounding may the bit differ, as the embedding's own last bits do.
+package struct EmbeddingSignature: Sendable {
+    /// `[64, dimensions]`.
+    private let normals: Matrix
+    private let bias = [Float](repeating: 0, count: 64)
+
+    package init(dimensions: Int) {
+        var normals = Matrix(rows: 64, columns: dimensions)
+        var state: UInt64 = 0
+        for dimension in 0..<dimensions {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var word = state
+            word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
+            word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
+            word ^= word >> 31
+            for bit in 0..<64 { normals[bit, dimension] = word >> UInt64(bit) & 1 == 1 ? 1 : -1 }
+        }
+        self.normals = normals
+    }
+
+    /// - Parameter embeddings: of a document's segments, `[dimensions]` each; their sum decides, which points where their
+    ///   mean does. 0 when there is none.
+    package func of(_ embeddings: some Collection<[Float]>) -> UInt64 {
+        guard var sum = embeddings.first else { return 0 }
+        for other in embeddings.dropFirst() {
+            for index in sum.indices { sum[index] += other[index] }
+        }
+        var signature: UInt64 = 0
+        for (bit, side) in headProducts(of: sum[...], weights: normals, bias: bias).enumerated() where side > 0 {
+            signature |= 1 << UInt64(bit)
+        }
+        return signature
+    }
+}
