@@ -1489,6 +1489,22 @@ CREATE FUNCTION glossator.is_key_type(type oid) RETURNS boolean
 COMMENT ON FUNCTION glossator.is_key_type(type oid) IS 'Whether a column of this type can name a document.';
 
 --
+-- Name: is_labelled_by(bigint, bigint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.is_labelled_by(document_id bigint, model_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+    SELECT NOT EXISTS (SELECT FROM glossator.labels l WHERE l.document_id = $1 AND l.model_id <> $2)
+$_$;
+
+--
+-- Name: FUNCTION is_labelled_by(document_id bigint, model_id bigint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.is_labelled_by(document_id bigint, model_id bigint) IS 'Whether no label of a document is another model''s: after a change of heads labels may be newer, or older, than the rest.';
+
+--
 -- Name: lineage(text); Type: FUNCTION; Schema: glossator; Owner: -
 --
 
@@ -1572,6 +1588,84 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.locate_gold_entity() IS 'Trigger: finds the offsets of a surface, or the surface at offsets.';
+
+--
+-- Name: model_diff(bigint, bigint, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.model_diff(old_model bigint, new_model bigint, collection text DEFAULT NULL::text) RETURNS TABLE(document_id bigint, external_id text, segment integer, task text, old_label text, old_score real, new_label text, new_score real, is_shown boolean)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    missing bigint;
+BEGIN
+    SELECT g.id INTO missing FROM unnest(ARRAY[$1, $2]) AS g (id)
+    WHERE NOT EXISTS (SELECT FROM glossator.models m WHERE m.id = g.id) LIMIT 1;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no model %', missing
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
+    END IF;
+    IF $3 IS NOT NULL THEN
+        PERFORM glossator.require_collection($3);
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM glossator.relabels r WHERE r.model_id = $2 AND ($3 IS NULL OR r.collection = $3))
+    THEN
+        RAISE EXCEPTION 'nothing has been relabelled by model %', $2
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Changes are recorded when a model comes into force. glossator model diff OLD NEW --collection … compares two models before that.';
+    END IF;
+    RETURN QUERY
+    SELECT c.document_id, d.external_id, c.segment, c.task, c.old_label, c.old_score, c.new_label, c.new_score, true
+    FROM glossator.relabels r
+    JOIN glossator.label_changes c ON c.relabel_id = r.id AND c.old_model_id = $1
+    LEFT JOIN glossator.documents d ON d.id = c.document_id
+    WHERE r.model_id = $2 AND ($3 IS NULL OR r.collection = $3)
+    UNION ALL
+    SELECT l.document_id, d.external_id, l.segment, l.task, l.label, l.score, p.labels[u.choice], u.score, false
+    FROM glossator.relabels r
+    JOIN glossator.relabel_pages p ON p.relabel_id = r.id
+    CROSS JOIN LATERAL unnest(p.document_ids, p.segments, p.choices, p.scores) AS u (document_id, segment, choice, score)
+    JOIN glossator.labels l ON l.document_id = u.document_id AND l.segment = u.segment AND l.task = p.task
+        AND l.model_id = $1 AND l.label <> p.labels[u.choice]
+    JOIN glossator.documents d ON d.id = l.document_id
+    WHERE r.model_id = $2 AND ($3 IS NULL OR r.collection = $3);
+END
+$_$;
+
+--
+-- Name: FUNCTION model_diff(old_model bigint, new_model bigint, collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.model_diff(old_model bigint, new_model bigint, collection text) IS 'Which labels became others when a new model took over from an old one: recorded when collections are relabelled. is_shown is false for those that are computed and wait for the rest.';
+
+--
+-- Name: model_diff(text, text, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.model_diff(old_model text, new_model text, collection text DEFAULT NULL::text) RETURNS TABLE(document_id bigint, external_id text, segment integer, task text, old_label text, old_score real, new_label text, new_score real, is_shown boolean)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    old_id bigint;
+    new_id bigint;
+BEGIN
+    SELECT m.id INTO old_id FROM glossator.models m WHERE m.name = $1;
+    SELECT m.id INTO new_id FROM glossator.models m WHERE m.name = $2;
+    IF old_id IS NULL OR new_id IS NULL THEN
+        RAISE EXCEPTION 'there is no model "%"', CASE WHEN old_id IS NULL THEN $1 ELSE $2 END
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
+    END IF;
+    RETURN QUERY SELECT d.* FROM glossator.model_diff(old_id, new_id, $3) AS d;
+END
+$_$;
+
+--
+-- Name: FUNCTION model_diff(old_model text, new_model text, collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.model_diff(old_model text, new_model text, collection text) IS 'model_diff() by the models'' names.';
 
 --
 -- Name: next_to_label(text, integer, text, real); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1789,6 +1883,7 @@ CREATE FUNCTION glossator.promote(collection text, model_id bigint) RETURNS bigi
     AS $$
 DECLARE
     previous bigint;
+    old_model bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM glossator.models m WHERE m.id = promote.model_id) THEN
         RAISE EXCEPTION 'there is no model %', model_id
@@ -1796,19 +1891,22 @@ BEGIN
     END IF;
     -- One promotion at a time, so that the history is a line.
     LOCK TABLE glossator.model_history IN SHARE ROW EXCLUSIVE MODE;
+    SELECT m.id INTO old_model FROM glossator.models m WHERE m.is_default;
     IF collection IS NULL THEN
-        SELECT m.id INTO previous FROM glossator.models m WHERE m.is_default;
+        previous := old_model;
         UPDATE glossator.models m SET is_default = false WHERE m.is_default AND m.id <> promote.model_id;
         UPDATE glossator.models m SET is_default = true WHERE m.id = promote.model_id AND NOT m.is_default;
     ELSE
         PERFORM glossator.require_collection(collection);
         SELECT c.model_id INTO previous FROM glossator.collections c WHERE c.name = promote.collection FOR UPDATE;
+        old_model := coalesce(previous, old_model);
         UPDATE glossator.collections c SET model_id = promote.model_id WHERE c.name = promote.collection;
     END IF;
     IF previous IS DISTINCT FROM model_id THEN
         INSERT INTO glossator.model_history (collection, model_id, previous_model_id)
         VALUES (promote.collection, promote.model_id, previous);
     END IF;
+    PERFORM glossator.relabel_after(collection, old_model, model_id);
     PERFORM glossator.wake_daemons();
     RETURN promote.model_id;
 END
@@ -1818,7 +1916,7 @@ $$;
 -- Name: FUNCTION promote(collection text, model_id bigint); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.promote(collection text, model_id bigint) IS 'Brings a model into force for a collection, or as the default when the collection is null. Documents claimed from now on are annotated by it; reannotate() does the old ones.';
+COMMENT ON FUNCTION glossator.promote(collection text, model_id bigint) IS 'Brings a model into force for a collection, or as the default when the collection is null. Documents claimed from now on are annotated by it. Where its embeddings are those of the model before, labels of all documents are computed again from them (glossator.relabels); entities, and everything where the encoder is another, stay until reannotate().';
 
 --
 -- Name: promote(text, text); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1844,6 +1942,70 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.promote(collection text, model text) IS 'promote() by the model''s name.';
+
+--
+-- Name: prunable_models(integer, integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.prunable_models(keep integer DEFAULT 10, days integer DEFAULT 30) RETURNS TABLE(model_id bigint, model text, collection text, made_at timestamp with time zone, bytes bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT m.id, m.name, m.collection, m.created_at, m.bytes
+    FROM (
+        SELECT o.id, o.name, r.collection, o.created_at, octet_length(o.heads)::bigint AS bytes,
+            row_number() OVER (PARTITION BY r.collection ORDER BY o.id DESC) AS place
+        FROM glossator.models o JOIN glossator.training_runs r ON r.id = o.training_run_id
+        WHERE o.removed_at IS NULL
+    ) AS m
+    WHERE m.place > keep AND m.created_at < now() - make_interval(days => days)
+        AND NOT EXISTS (SELECT FROM glossator.model_uses u WHERE u.model_id = m.id)
+    ORDER BY m.id
+$$;
+
+--
+-- Name: FUNCTION prunable_models(keep integer, days integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.prunable_models(keep integer, days integer) IS 'Models that prune_models() would remove: made by training, not in use, older than so many days, and not among the newest of their collection.';
+
+--
+-- Name: prune_models(integer, integer); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.prune_models(keep integer DEFAULT 10, days integer DEFAULT 30) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    old record;
+    removed bigint := 0;
+BEGIN
+    IF keep IS NULL OR keep < 0 OR days IS NULL OR days < 0 THEN
+        RAISE EXCEPTION 'prune_models() keeps a number of models and of days'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT glossator.prune_models(keep => 10, days => 30) is the default.';
+    END IF;
+    FOR old IN SELECT p.model FROM glossator.prunable_models(prune_models.keep, prune_models.days) p LOOP
+        PERFORM glossator.remove_model(old.model);
+        removed := removed + 1;
+    END LOOP;
+    -- What a run learned from is asked for as long as its model, or one that descends from it, is in force.
+    UPDATE glossator.training_runs r SET manifest_removed_at = now()
+    WHERE r.manifest_removed_at IS NULL AND r.finished_at < now() - make_interval(days => prune_models.days)
+        AND NOT EXISTS (SELECT FROM glossator.models m WHERE m.id = r.model_id AND m.removed_at IS NULL)
+        AND NOT EXISTS (SELECT FROM glossator.lineage(r.collection) l WHERE l.training_run_id = r.id);
+    DELETE FROM glossator.training_rows t USING glossator.training_runs r
+    WHERE r.id = t.run_id AND r.manifest_removed_at IS NOT NULL;
+    DELETE FROM glossator.relabels r
+    WHERE r.finished_at < now() - make_interval(days => prune_models.days)
+        AND EXISTS (SELECT FROM glossator.models m WHERE m.id = r.model_id AND m.removed_at IS NOT NULL);
+    RETURN removed;
+END
+$$;
+
+--
+-- Name: FUNCTION prune_models(keep integer, days integer); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.prune_models(keep integer, days integer) IS 'Removes models of old training runs (prunable_models() shows which), then the manifests of runs without a model and the label changes of removed ones; returns how many models. Daemons call it every hour: housekeeping.keep-models and housekeeping.model-days.';
 
 --
 -- Name: random_documents(text, text, integer, boolean, double precision, bigint[]); Type: FUNCTION; Schema: glossator; Owner: -
@@ -1950,8 +2112,17 @@ BEGIN
             AND (reannotate.document_ids IS NULL OR d.id = ANY (reannotate.document_ids))
             AND (reannotate.batch IS NULL OR d.batch = reannotate.batch)
             AND (NOT reannotate.outdated OR EXISTS (
-                SELECT FROM glossator.annotations a JOIN glossator.model_in_force f ON f.collection = d.collection
-                WHERE a.document_id = d.id AND (a.model_id <> f.model_id OR a.segmentation <> f.segmentation)))
+                SELECT FROM glossator.annotations a
+                JOIN glossator.model_in_force f ON f.collection = d.collection
+                JOIN glossator.models made ON made.id = a.model_id
+                WHERE a.document_id = d.id
+                    AND (a.segmentation <> f.segmentation
+                        OR a.model_id <> f.model_id AND (
+                            made.space_id <> f.space_id
+                            OR cardinality(glossator.trained_tasks(f.model_id, 'entities')) > 0
+                            OR NOT EXISTS (
+                                SELECT FROM glossator.labels l WHERE l.document_id = d.id AND l.model_id = f.model_id))
+                        OR NOT glossator.is_labelled_by(d.id, f.model_id))))
         ORDER BY d.id
         FOR KEY SHARE OF d SKIP LOCKED
     ), forgiven AS (
@@ -1982,7 +2153,7 @@ $$;
 -- Name: FUNCTION reannotate(collection text, document_ids bigint[], batch text, outdated boolean, priority integer); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.reannotate(collection text, document_ids bigint[], batch text, outdated boolean, priority integer) IS 'Puts documents back in the spool and returns how many: all that fit every filter given; outdated means annotated by another model than the one in force. Their results stay until new ones replace them. A negative priority lets new documents pass.';
+COMMENT ON FUNCTION glossator.reannotate(collection text, document_ids bigint[], batch text, outdated boolean, priority integer) IS 'Puts documents back in the spool and returns how many: all that fit every filter given; outdated means that something of their results is another model''s than the one in force''s. Their results stay until new ones replace them. A negative priority lets new documents pass.';
 
 --
 -- Name: recount(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -2086,9 +2257,14 @@ CREATE FUNCTION glossator.refuse_manifest_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND EXISTS (
+        SELECT FROM glossator.training_runs r WHERE r.id = OLD.run_id AND r.manifest_removed_at IS NOT NULL)
+    THEN
+        RETURN OLD;
+    END IF;
     RAISE EXCEPTION 'what training run % learned from does not change', OLD.run_id
         USING ERRCODE = 'check_violation', CONSTRAINT = 'manifest_immutable',
-            HINT = 'A manifest goes with its run, and a run stays as long as the model that it made.';
+            HINT = 'A manifest stays as long as the model that the run made, and prune_models() removes both.';
 END
 $$;
 
@@ -2117,6 +2293,33 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.refuse_model_update() IS 'Trigger: models do not change after they have annotated something.';
+
+--
+-- Name: refuse_removed_model(); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.refuse_removed_model() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    removed record;
+BEGIN
+    -- Shared with whoever sets a model; remove_model() takes the row alone, so one of the two waits and sees the other.
+    SELECT m.name, m.removed_at INTO removed FROM glossator.models m WHERE m.id = NEW.model_id FOR SHARE;
+    IF removed.removed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'model "%" was removed on %', removed.name, removed.removed_at::date
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT name FROM glossator.models WHERE removed_at IS NULL lists those that can be promoted.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_removed_model(); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.refuse_removed_model() IS 'Trigger: a model without weights comes into force nowhere.';
 
 --
 -- Name: refuse_undeclared_gold(); Type: FUNCTION; Schema: glossator; Owner: -
@@ -2167,6 +2370,154 @@ $$;
 --
 
 COMMENT ON FUNCTION glossator.refuse_undeclared_gold() IS 'Trigger: where a collection takes declared labels and types only, others are refused, and the declared ones named.';
+
+--
+-- Name: relabel(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.relabel(collection text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    model bigint;
+    open_id bigint;
+BEGIN
+    PERFORM glossator.require_collection(collection);
+    SELECT f.model_id INTO model FROM glossator.model_in_force f WHERE f.collection = relabel.collection;
+    IF model IS NULL OR cardinality(glossator.trained_tasks(model, 'classification')) = 0 THEN
+        RAISE EXCEPTION 'the model in force in collection "%" has no labels to give', collection
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Train one with gold labels: glossator train --collection …; or SELECT glossator.promote(collection, model).';
+    END IF;
+    SELECT r.id INTO open_id FROM glossator.relabels r
+    WHERE r.collection = relabel.collection AND r.model_id = model AND r.finished_at IS NULL;
+    RETURN coalesce(open_id, glossator.request_relabel(collection, model));
+END
+$$;
+
+--
+-- Name: FUNCTION relabel(collection text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.relabel(collection text) IS 'Asks for the labels of all documents of a collection whose stored embeddings are those of the model in force, by that model, without reading a text again; returns the row of glossator.relabels. promote() and rollback() ask by themselves. Null for a collection without documents.';
+
+--
+-- Name: relabel_after(text, bigint, bigint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.relabel_after(collection text, old_model bigint, new_model bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changed record;
+    spaces bigint;
+BEGIN
+    SELECT count(DISTINCT m.space_id) INTO spaces FROM glossator.models m WHERE m.id IN (old_model, new_model);
+    FOR changed IN
+        SELECT c.name FROM glossator.collections c
+        WHERE CASE WHEN relabel_after.collection IS NULL THEN c.model_id IS NULL ELSE c.name = relabel_after.collection END
+        ORDER BY c.name
+    LOOP
+        IF old_model IS DISTINCT FROM new_model AND old_model IS NOT NULL AND spaces = 1 THEN
+            PERFORM glossator.request_relabel(changed.name, new_model);
+        ELSIF old_model IS DISTINCT FROM new_model THEN
+            -- The encoder is another: what was under way is in the wrong space.
+            UPDATE glossator.relabels r SET finished_at = now(), outcome = 'superseded'
+            WHERE r.collection = changed.name AND r.finished_at IS NULL;
+            DELETE FROM glossator.relabel_pages p USING glossator.relabels r
+            WHERE p.relabel_id = r.id AND r.collection = changed.name;
+        END IF;
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION relabel_after(collection text, old_model bigint, new_model bigint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.relabel_after(collection text, old_model bigint, new_model bigint) IS 'What a change of the model in force means for labels: where both models have the same embeddings, they are computed again. A null collection: all that use the default model.';
+
+--
+-- Name: remove_model(text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.remove_model(model text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    target record;
+    reason text;
+    backbone text;
+BEGIN
+    SELECT m.id, m.removed_at, m.space_id INTO target FROM glossator.models m WHERE m.name = remove_model.model FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no model "%"', model
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT id, name FROM glossator.models lists them.';
+    END IF;
+    IF target.removed_at IS NOT NULL THEN
+        RETURN target.id;
+    END IF;
+    SELECT string_agg(u.use, '; ') INTO reason FROM glossator.model_uses u WHERE u.model_id = target.id;
+    IF reason IS NOT NULL THEN
+        RAISE EXCEPTION 'model "%" is in use: %', model, reason
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Promote another model first. SELECT * FROM glossator.model_uses shows what is used.';
+    END IF;
+    UPDATE glossator.models m SET heads = NULL, removed_at = now() WHERE m.id = target.id;
+    -- Layers that an encoder has learned go with the last model that has it, each when no other encoder shares it.
+    SELECT s.backbone_sha256 INTO backbone FROM glossator.embedding_spaces s WHERE s.id = target.space_id;
+    IF NOT EXISTS (
+        SELECT FROM glossator.models m JOIN glossator.embedding_spaces s ON s.id = m.space_id
+        WHERE s.backbone_sha256 = backbone AND m.removed_at IS NULL)
+    THEN
+        WITH unused AS (
+            DELETE FROM glossator.backbone_layers l WHERE l.backbone_sha256 = backbone RETURNING l.layer_sha256
+        )
+        DELETE FROM glossator.learned_layers w USING unused
+        WHERE w.sha256 = unused.layer_sha256
+            AND NOT EXISTS (
+                SELECT FROM glossator.backbone_layers o WHERE o.layer_sha256 = w.sha256 AND o.backbone_sha256 <> backbone);
+    END IF;
+    RETURN target.id;
+END
+$$;
+
+--
+-- Name: FUNCTION remove_model(model text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.remove_model(model text) IS 'Removes a model''s weights, and the learned layers that no other model uses. Its row stays, because results name it. One that is in use is refused, and the use is said.';
+
+--
+-- Name: request_relabel(text, bigint); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.request_relabel(collection text, model_id bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    request bigint;
+BEGIN
+    UPDATE glossator.relabels r SET finished_at = now(), outcome = 'superseded'
+    WHERE r.collection = request_relabel.collection AND r.finished_at IS NULL;
+    DELETE FROM glossator.relabel_pages p USING glossator.relabels r
+    WHERE p.relabel_id = r.id AND r.collection = request_relabel.collection;
+    IF cardinality(glossator.trained_tasks(model_id, 'classification')) > 0
+        AND EXISTS (SELECT FROM glossator.documents d WHERE d.collection = request_relabel.collection)
+    THEN
+        INSERT INTO glossator.relabels (collection, model_id)
+        VALUES (request_relabel.collection, request_relabel.model_id) RETURNING id INTO request;
+        PERFORM glossator.wake_daemons();
+    END IF;
+    RETURN request;
+END
+$$;
+
+--
+-- Name: FUNCTION request_relabel(collection text, model_id bigint); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.request_relabel(collection text, model_id bigint) IS 'Asks for a collection''s labels by a model, in the place of whatever was asked for before. Null, and nothing is asked for, where the model has no labels to give or the collection no documents.';
 
 --
 -- Name: require_collection(text); Type: FUNCTION; Schema: glossator; Owner: -
@@ -2337,6 +2688,7 @@ CREATE FUNCTION glossator.rollback(collection text) RETURNS bigint
 DECLARE
     latest glossator.model_history;
     restored bigint;
+    in_force bigint;
 BEGIN
     LOCK TABLE glossator.model_history IN SHARE ROW EXCLUSIVE MODE;
     SELECT h.* INTO latest FROM glossator.model_history h
@@ -2358,8 +2710,10 @@ BEGIN
         UPDATE glossator.collections c SET model_id = restored WHERE c.name = rollback.collection;
     END IF;
     UPDATE glossator.model_history h SET rolled_back_at = now() WHERE h.id = latest.id;
+    in_force := coalesce(restored, (SELECT id FROM glossator.models WHERE is_default));
+    PERFORM glossator.relabel_after(collection, latest.model_id, in_force);
     PERFORM glossator.wake_daemons();
-    RETURN coalesce(restored, (SELECT id FROM glossator.models WHERE is_default));
+    RETURN in_force;
 END
 $$;
 
@@ -2367,7 +2721,7 @@ $$;
 -- Name: FUNCTION rollback(collection text); Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON FUNCTION glossator.rollback(collection text) IS 'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again.';
+COMMENT ON FUNCTION glossator.rollback(collection text) IS 'Undoes the newest promotion of a collection that still stands (null: of the default) and returns the model that is in force again. Labels follow as after promote().';
 
 --
 -- Name: schedule_instants(time without time zone, text, timestamp with time zone); Type: FUNCTION; Schema: glossator; Owner: -
@@ -2706,6 +3060,24 @@ CREATE FUNCTION glossator.text_key(collection text, body_sha256 bytea) RETURNS b
 --
 
 COMMENT ON FUNCTION glossator.text_key(collection text, body_sha256 bytea) IS 'Eight bytes that are the same for the same text in the same collection: a small index finds texts that were seen before.';
+
+--
+-- Name: trained_tasks(bigint, text); Type: FUNCTION; Schema: glossator; Owner: -
+--
+
+CREATE FUNCTION glossator.trained_tasks(model_id bigint, kind text) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+    SELECT coalesce(array_agg(t ->> 'name' ORDER BY t ->> 'name'), '{}')
+    FROM glossator.models m CROSS JOIN LATERAL jsonb_array_elements(m.tasks) AS t
+    WHERE m.id = $1 AND t ->> 'kind' = $2 AND (t -> 'trained')::boolean
+$_$;
+
+--
+-- Name: FUNCTION trained_tasks(model_id bigint, kind text); Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON FUNCTION glossator.trained_tasks(model_id bigint, kind text) IS 'Names of a model''s tasks of one kind (classification, entities) that have learned something.';
 
 --
 -- Name: trainings_due(timestamp with time zone); Type: FUNCTION; Schema: glossator; Owner: -
@@ -5384,6 +5756,82 @@ ALTER TABLE glossator.gold_labels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
 );
 
 --
+-- Name: label_changes; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.label_changes (
+    relabel_id bigint NOT NULL,
+    document_id bigint NOT NULL,
+    segment integer NOT NULL,
+    task text NOT NULL,
+    old_model_id bigint NOT NULL,
+    old_label text NOT NULL,
+    old_score real NOT NULL,
+    new_label text NOT NULL,
+    new_score real NOT NULL
+);
+
+--
+-- Name: TABLE label_changes; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.label_changes IS 'Labels that became others when a collection was relabelled: what glossator.model_diff() shows.';
+
+--
+-- Name: COLUMN label_changes.relabel_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.relabel_id IS 'When.';
+
+--
+-- Name: COLUMN label_changes.document_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.document_id IS 'The document; it may have been deleted since.';
+
+--
+-- Name: COLUMN label_changes.segment; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.segment IS 'Number of the segment, from 0.';
+
+--
+-- Name: COLUMN label_changes.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.task IS 'The classification task.';
+
+--
+-- Name: COLUMN label_changes.old_model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.old_model_id IS 'The model that gave the old label.';
+
+--
+-- Name: COLUMN label_changes.old_label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.old_label IS 'The label before.';
+
+--
+-- Name: COLUMN label_changes.old_score; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.old_score IS 'Its probability.';
+
+--
+-- Name: COLUMN label_changes.new_label; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.new_label IS 'The label since.';
+
+--
+-- Name: COLUMN label_changes.new_score; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.label_changes.new_score IS 'Its probability.';
+
+--
 -- Name: label_conflicts; Type: VIEW; Schema: glossator; Owner: -
 --
 
@@ -5667,7 +6115,7 @@ CREATE TABLE glossator.models (
     id bigint NOT NULL,
     name text NOT NULL,
     space_id integer NOT NULL,
-    heads bytea NOT NULL,
+    heads bytea,
     heads_sha256 text NOT NULL,
     tasks jsonb DEFAULT '[]'::jsonb NOT NULL,
     parent_id bigint,
@@ -5675,10 +6123,13 @@ CREATE TABLE glossator.models (
     metrics jsonb DEFAULT '{}'::jsonb NOT NULL,
     is_default boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone,
     CONSTRAINT models_heads_sha256_check CHECK ((heads_sha256 ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT models_metrics_check CHECK ((jsonb_typeof(metrics) = 'object'::text)),
     CONSTRAINT models_name_check CHECK ((name <> ''::text)),
-    CONSTRAINT models_tasks_check CHECK ((jsonb_typeof(tasks) = 'array'::text))
+    CONSTRAINT models_tasks_check CHECK ((jsonb_typeof(tasks) = 'array'::text)),
+    CONSTRAINT removed_models_are_no_default CHECK (((removed_at IS NULL) OR (NOT is_default))),
+    CONSTRAINT removed_models_have_no_heads CHECK (((heads IS NULL) = (removed_at IS NOT NULL)))
 );
 ALTER TABLE ONLY glossator.models ALTER COLUMN heads SET STORAGE EXTERNAL;
 
@@ -5710,7 +6161,7 @@ COMMENT ON COLUMN glossator.models.space_id IS 'The embeddings that it makes, an
 -- Name: COLUMN models.heads; Type: COMMENT; Schema: glossator; Owner: -
 --
 
-COMMENT ON COLUMN glossator.models.heads IS 'The heads'' weights: a safetensors file, zstd-compressed.';
+COMMENT ON COLUMN glossator.models.heads IS 'The heads'' weights: a safetensors file, zstd-compressed. Null when the model was removed.';
 
 --
 -- Name: COLUMN models.heads_sha256; Type: COMMENT; Schema: glossator; Owner: -
@@ -5753,6 +6204,12 @@ COMMENT ON COLUMN glossator.models.is_default IS 'The model of every collection 
 --
 
 COMMENT ON COLUMN glossator.models.created_at IS 'When it was stored.';
+
+--
+-- Name: COLUMN models.removed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.models.removed_at IS 'When its weights were removed; null while it can be used.';
 
 --
 -- Name: model_in_force; Type: VIEW; Schema: glossator; Owner: -
@@ -5826,6 +6283,202 @@ COMMENT ON COLUMN glossator.model_in_force.segmentation IS 'document or sentence
 --
 
 COMMENT ON COLUMN glossator.model_in_force.paused IS 'Whether daemons leave it alone.';
+
+--
+-- Name: training_runs; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.training_runs (
+    id bigint NOT NULL,
+    collection text NOT NULL,
+    parent_model_id bigint,
+    model_id bigint,
+    status text DEFAULT 'running'::text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    metrics_before jsonb,
+    metrics_after jsonb,
+    code_version text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    message text,
+    record jsonb,
+    scheduled_for timestamp with time zone,
+    may_pass boolean DEFAULT false NOT NULL,
+    manifest_removed_at timestamp with time zone,
+    CONSTRAINT finished_or_running CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT promoted_names_its_model CHECK (((status <> 'promoted'::text) OR (model_id IS NOT NULL))),
+    CONSTRAINT training_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'promoted'::text, 'kept'::text, 'failed'::text])))
+);
+
+--
+-- Name: TABLE training_runs; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.training_runs IS 'Every fine-tune: what it had, what it reached, what came of it. One at a time a collection.';
+
+--
+-- Name: COLUMN training_runs.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.id IS 'Order of starting.';
+
+--
+-- Name: COLUMN training_runs.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.collection IS 'Whose gold it learned from.';
+
+--
+-- Name: COLUMN training_runs.parent_model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.parent_model_id IS 'The model it began with, and was compared to.';
+
+--
+-- Name: COLUMN training_runs.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.model_id IS 'The model it made, promoted or not.';
+
+--
+-- Name: COLUMN training_runs.status; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.status IS 'running, promoted (its model came into force), kept (the old one stays), failed.';
+
+--
+-- Name: COLUMN training_runs.options; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.options IS 'Every setting it ran with, the seed included.';
+
+--
+-- Name: COLUMN training_runs.counts; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.counts IS 'How many documents, labels and entities it had, by split.';
+
+--
+-- Name: COLUMN training_runs.metrics_before; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.metrics_before IS 'The parent on the held-out documents.';
+
+--
+-- Name: COLUMN training_runs.metrics_after; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.metrics_after IS 'The new model on the same documents.';
+
+--
+-- Name: COLUMN training_runs.code_version; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version, with the first digits of the program file''s sha256: other builds may compute other bits.';
+
+--
+-- Name: COLUMN training_runs.started_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.started_at IS 'When it began.';
+
+--
+-- Name: COLUMN training_runs.beat_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.beat_at IS 'Last sign of life; a run that is silent for two minutes has died.';
+
+--
+-- Name: COLUMN training_runs.finished_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.finished_at IS 'When it ended; null while it runs.';
+
+--
+-- Name: COLUMN training_runs.message; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
+
+--
+-- Name: COLUMN training_runs.record; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well, and under gate why its model came into force or did not, with every figure and threshold.';
+
+--
+-- Name: COLUMN training_runs.scheduled_for; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.scheduled_for IS 'The instant of glossator.train_schedule that it was for; null for a run that somebody started.';
+
+--
+-- Name: COLUMN training_runs.may_pass; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.may_pass IS 'Of a failed run: what it failed for may be over, or not so on another machine. The schedule then tries again, three times in all.';
+
+--
+-- Name: COLUMN training_runs.manifest_removed_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.training_runs.manifest_removed_at IS 'When its rows of glossator.training_rows were removed, long after its model; null: they are there.';
+
+--
+-- Name: model_uses; Type: VIEW; Schema: glossator; Owner: -
+--
+
+CREATE VIEW glossator.model_uses AS
+ SELECT c.model_id,
+    format('in force in collection "%s"'::text, c.name) AS use
+   FROM glossator.collections c
+  WHERE (c.model_id IS NOT NULL)
+UNION ALL
+ SELECT m.id AS model_id,
+    'the default model'::text AS use
+   FROM glossator.models m
+  WHERE m.is_default
+UNION ALL
+ SELECT h.previous_model_id AS model_id,
+    format('what rollback of %s goes back to'::text, COALESCE((('collection "'::text || h.collection) || '"'::text), 'the default model'::text)) AS use
+   FROM ( SELECT DISTINCT ON (model_history.collection) model_history.collection,
+            model_history.previous_model_id
+           FROM glossator.model_history
+          WHERE (model_history.rolled_back_at IS NULL)
+          ORDER BY model_history.collection, model_history.id DESC) h
+  WHERE (h.previous_model_id IS NOT NULL)
+UNION ALL
+ SELECT u.model_id,
+    format('used by training run %s, which is running'::text, r.id) AS use
+   FROM (glossator.training_runs r
+     CROSS JOIN LATERAL unnest(ARRAY[r.parent_model_id, r.model_id]) u(model_id))
+  WHERE ((r.status = 'running'::text) AND (u.model_id IS NOT NULL))
+UNION ALL
+ SELECT m.id AS model_id,
+    format('made by training run %s, which is running'::text, r.id) AS use
+   FROM (glossator.models m
+     JOIN glossator.training_runs r ON ((r.id = m.training_run_id)))
+  WHERE (r.status = 'running'::text);
+
+--
+-- Name: VIEW model_uses; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON VIEW glossator.model_uses IS 'Why a model cannot be removed: a row a reason. Models that are not here are used by nobody.';
+
+--
+-- Name: COLUMN model_uses.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_uses.model_id IS 'The model.';
+
+--
+-- Name: COLUMN model_uses.use; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.model_uses.use IS 'What it is used for.';
 
 --
 -- Name: models_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
@@ -6108,6 +6761,235 @@ COMMENT ON COLUMN glossator.queue_health.oldest_transaction_pid IS 'Its server p
 COMMENT ON COLUMN glossator.queue_health.held_transactions IS 'How many transactions began since the oldest snapshot that anybody holds, replication slots and prepared transactions included.';
 
 --
+-- Name: relabel_pages; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.relabel_pages (
+    relabel_id bigint NOT NULL,
+    page integer NOT NULL,
+    task text NOT NULL,
+    labels text[] NOT NULL,
+    document_ids bigint[] NOT NULL,
+    segments integer[] NOT NULL,
+    choices integer[] NOT NULL,
+    scores real[] NOT NULL,
+    margins real[] NOT NULL,
+    signatures bigint[] NOT NULL
+);
+
+--
+-- Name: TABLE relabel_pages; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.relabel_pages IS 'New labels that wait for the last of them, so that all are shown at once. A row a task and some thousand segments: a million documents are a few hundred rows.';
+
+--
+-- Name: COLUMN relabel_pages.relabel_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.relabel_id IS 'What they are for.';
+
+--
+-- Name: COLUMN relabel_pages.page; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.page IS 'Number of the page, from 0. A document''s segments are in one page.';
+
+--
+-- Name: COLUMN relabel_pages.task; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.task IS 'The classification task.';
+
+--
+-- Name: COLUMN relabel_pages.labels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.labels IS 'Its labels.';
+
+--
+-- Name: COLUMN relabel_pages.document_ids; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.document_ids IS 'Of each segment, its document.';
+
+--
+-- Name: COLUMN relabel_pages.segments; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.segments IS 'Of each segment, its number in the document.';
+
+--
+-- Name: COLUMN relabel_pages.choices; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.choices IS 'Of each segment, which of the labels, from 1.';
+
+--
+-- Name: COLUMN relabel_pages.scores; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.scores IS 'Of each segment, the probability of its label.';
+
+--
+-- Name: COLUMN relabel_pages.margins; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.margins IS 'Of each segment, by how much that is more than the next label''s.';
+
+--
+-- Name: COLUMN relabel_pages.signatures; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabel_pages.signatures IS 'Of each segment, where its document lies among the others: glossator.uncertainties has the same.';
+
+--
+-- Name: relabels; Type: TABLE; Schema: glossator; Owner: -
+--
+
+CREATE TABLE glossator.relabels (
+    id bigint NOT NULL,
+    collection text NOT NULL,
+    model_id bigint NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    worker text,
+    seen_at timestamp with time zone,
+    lease_limit bigint,
+    "position" text DEFAULT ''::text NOT NULL,
+    pages integer DEFAULT 0 NOT NULL,
+    documents bigint DEFAULT 0 NOT NULL,
+    of_documents bigint,
+    relabelled bigint DEFAULT 0 NOT NULL,
+    changed bigint DEFAULT 0 NOT NULL,
+    finished_at timestamp with time zone,
+    outcome text,
+    message text,
+    CONSTRAINT finished_relabels_have_an_outcome CHECK (((finished_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT relabels_changed_check CHECK ((changed >= 0)),
+    CONSTRAINT relabels_documents_check CHECK ((documents >= 0)),
+    CONSTRAINT relabels_of_documents_check CHECK ((of_documents >= 0)),
+    CONSTRAINT relabels_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'superseded'::text, 'failed'::text]))),
+    CONSTRAINT relabels_pages_check CHECK ((pages >= 0)),
+    CONSTRAINT relabels_relabelled_check CHECK ((relabelled >= 0)),
+    CONSTRAINT worked_on_by_somebody CHECK (((worker IS NULL) = (seen_at IS NULL)))
+);
+
+--
+-- Name: TABLE relabels; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON TABLE glossator.relabels IS 'One row a time that a collection''s labels are computed again from stored embeddings, because another model with the same embeddings came into force. A daemon does it, or glossator relabel. Until it is done all show the old labels.';
+
+--
+-- Name: COLUMN relabels.id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.id IS 'Order of requests.';
+
+--
+-- Name: COLUMN relabels.collection; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.collection IS 'Whose labels.';
+
+--
+-- Name: COLUMN relabels.model_id; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.model_id IS 'By which model: the one that came into force.';
+
+--
+-- Name: COLUMN relabels.requested_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.requested_at IS 'When it came into force, or relabel() was called.';
+
+--
+-- Name: COLUMN relabels.worker; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.worker IS 'Process that computes them; another takes over when it has been silent for 30 s.';
+
+--
+-- Name: COLUMN relabels.seen_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.seen_at IS 'Its last sign of life.';
+
+--
+-- Name: COLUMN relabels.lease_limit; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.lease_limit IS 'Claims up to this number may have been made for the model before: it is not done while one of them is out.';
+
+--
+-- Name: COLUMN relabels."position"; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels."position" IS 'external_id of the last document that was looked at; empty at the beginning of a pass.';
+
+--
+-- Name: COLUMN relabels.pages; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.pages IS 'Pages that wait in glossator.relabel_pages.';
+
+--
+-- Name: COLUMN relabels.documents; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.documents IS 'Documents that have been looked at in the first pass.';
+
+--
+-- Name: COLUMN relabels.of_documents; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.of_documents IS 'Of so many, counted at the beginning.';
+
+--
+-- Name: COLUMN relabels.relabelled; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.relabelled IS 'Labels that were written.';
+
+--
+-- Name: COLUMN relabels.changed; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.changed IS 'Of these, how many are another label than before; glossator.model_diff() shows them.';
+
+--
+-- Name: COLUMN relabels.finished_at; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.finished_at IS 'When it ended.';
+
+--
+-- Name: COLUMN relabels.outcome; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.outcome IS 'done; superseded: another model came into force before; failed: message says why, and relabel() tries again. Null while it goes on.';
+
+--
+-- Name: COLUMN relabels.message; Type: COMMENT; Schema: glossator; Owner: -
+--
+
+COMMENT ON COLUMN glossator.relabels.message IS 'Why it failed.';
+
+--
+-- Name: relabels_id_seq; Type: SEQUENCE; Schema: glossator; Owner: -
+--
+
+ALTER TABLE glossator.relabels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME glossator.relabels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: glossator; Owner: -
 --
 
@@ -6206,141 +7088,6 @@ COMMENT ON COLUMN glossator.train_schedule.enabled IS 'false: not for now.';
 --
 
 COMMENT ON COLUMN glossator.train_schedule.since IS 'Instants before this are not made up: when the row was inserted, or its time, time zone or enabled was changed last.';
-
---
--- Name: training_runs; Type: TABLE; Schema: glossator; Owner: -
---
-
-CREATE TABLE glossator.training_runs (
-    id bigint NOT NULL,
-    collection text NOT NULL,
-    parent_model_id bigint,
-    model_id bigint,
-    status text DEFAULT 'running'::text NOT NULL,
-    options jsonb DEFAULT '{}'::jsonb NOT NULL,
-    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
-    metrics_before jsonb,
-    metrics_after jsonb,
-    code_version text NOT NULL,
-    started_at timestamp with time zone DEFAULT now() NOT NULL,
-    beat_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone,
-    message text,
-    record jsonb,
-    scheduled_for timestamp with time zone,
-    may_pass boolean DEFAULT false NOT NULL,
-    CONSTRAINT finished_or_running CHECK (((status = 'running'::text) = (finished_at IS NULL))),
-    CONSTRAINT promoted_names_its_model CHECK (((status <> 'promoted'::text) OR (model_id IS NOT NULL))),
-    CONSTRAINT training_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'promoted'::text, 'kept'::text, 'failed'::text])))
-);
-
---
--- Name: TABLE training_runs; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON TABLE glossator.training_runs IS 'Every fine-tune: what it had, what it reached, what came of it. One at a time a collection.';
-
---
--- Name: COLUMN training_runs.id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.id IS 'Order of starting.';
-
---
--- Name: COLUMN training_runs.collection; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.collection IS 'Whose gold it learned from.';
-
---
--- Name: COLUMN training_runs.parent_model_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.parent_model_id IS 'The model it began with, and was compared to.';
-
---
--- Name: COLUMN training_runs.model_id; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.model_id IS 'The model it made, promoted or not.';
-
---
--- Name: COLUMN training_runs.status; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.status IS 'running, promoted (its model came into force), kept (the old one stays), failed.';
-
---
--- Name: COLUMN training_runs.options; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.options IS 'Every setting it ran with, the seed included.';
-
---
--- Name: COLUMN training_runs.counts; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.counts IS 'How many documents, labels and entities it had, by split.';
-
---
--- Name: COLUMN training_runs.metrics_before; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.metrics_before IS 'The parent on the held-out documents.';
-
---
--- Name: COLUMN training_runs.metrics_after; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.metrics_after IS 'The new model on the same documents.';
-
---
--- Name: COLUMN training_runs.code_version; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.code_version IS 'Glossator''s version, with the first digits of the program file''s sha256: other builds may compute other bits.';
-
---
--- Name: COLUMN training_runs.started_at; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.started_at IS 'When it began.';
-
---
--- Name: COLUMN training_runs.beat_at; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.beat_at IS 'Last sign of life; a run that is silent for two minutes has died.';
-
---
--- Name: COLUMN training_runs.finished_at; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.finished_at IS 'When it ended; null while it runs.';
-
---
--- Name: COLUMN training_runs.message; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.message IS 'Why it ended as it did.';
-
---
--- Name: COLUMN training_runs.record; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.record IS 'Plan, learning curves, worst errors, times and machine of a run that ended well, and under gate why its model came into force or did not, with every figure and threshold.';
-
---
--- Name: COLUMN training_runs.scheduled_for; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.scheduled_for IS 'The instant of glossator.train_schedule that it was for; null for a run that somebody started.';
-
---
--- Name: COLUMN training_runs.may_pass; Type: COMMENT; Schema: glossator; Owner: -
---
-
-COMMENT ON COLUMN glossator.training_runs.may_pass IS 'Of a failed run: what it failed for may be over, or not so on another machine. The schedule then tries again, three times in all.';
 
 --
 -- Name: train_schedule_next; Type: VIEW; Schema: glossator; Owner: -
@@ -6721,6 +7468,13 @@ ALTER TABLE ONLY glossator.gold_policies
     ADD CONSTRAINT gold_policies_pkey PRIMARY KEY (collection);
 
 --
+-- Name: label_changes label_changes_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.label_changes
+    ADD CONSTRAINT label_changes_pkey PRIMARY KEY (relabel_id, document_id, segment, task);
+
+--
 -- Name: labels labels_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -6754,6 +7508,20 @@ ALTER TABLE ONLY glossator.models
 
 ALTER TABLE ONLY glossator.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (id);
+
+--
+-- Name: relabel_pages relabel_pages_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.relabel_pages
+    ADD CONSTRAINT relabel_pages_pkey PRIMARY KEY (relabel_id, page, task);
+
+--
+-- Name: relabels relabels_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.relabels
+    ADD CONSTRAINT relabels_pkey PRIMARY KEY (id);
 
 --
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: glossator; Owner: -
@@ -6885,6 +7653,18 @@ CREATE INDEX model_history_in_force ON glossator.model_history USING btree (coll
 CREATE UNIQUE INDEX models_one_default ON glossator.models USING btree (is_default) WHERE is_default;
 
 --
+-- Name: relabels_model; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE INDEX relabels_model ON glossator.relabels USING btree (model_id);
+
+--
+-- Name: relabels_one_open; Type: INDEX; Schema: glossator; Owner: -
+--
+
+CREATE UNIQUE INDEX relabels_one_open ON glossator.relabels USING btree (collection) WHERE (finished_at IS NULL);
+
+--
 -- Name: spool_leased; Type: INDEX; Schema: glossator; Owner: -
 --
 
@@ -6937,6 +7717,12 @@ CREATE INDEX uncertainties_most ON glossator.uncertainties USING btree (collecti
 --
 
 COMMENT ON INDEX glossator.uncertainties_most IS 'The most uncertain documents of a collection and task.';
+
+--
+-- Name: collections collections_model_is_there; Type: TRIGGER; Schema: glossator; Owner: -
+--
+
+CREATE TRIGGER collections_model_is_there BEFORE INSERT OR UPDATE OF model_id ON glossator.collections FOR EACH ROW WHEN ((new.model_id IS NOT NULL)) EXECUTE FUNCTION glossator.refuse_removed_model();
 
 --
 -- Name: documents documents_immutable; Type: TRIGGER; Schema: glossator; Owner: -
@@ -7056,7 +7842,7 @@ CREATE TRIGGER gold_labels_not_empty BEFORE INSERT ON glossator.gold_labels FOR 
 -- Name: models models_immutable; Type: TRIGGER; Schema: glossator; Owner: -
 --
 
-CREATE TRIGGER models_immutable BEFORE UPDATE ON glossator.models FOR EACH ROW WHEN (((((((((old.id IS DISTINCT FROM new.id) OR (old.name IS DISTINCT FROM new.name)) OR (old.space_id IS DISTINCT FROM new.space_id)) OR (old.heads_sha256 IS DISTINCT FROM new.heads_sha256)) OR (old.tasks IS DISTINCT FROM new.tasks)) OR (old.metrics IS DISTINCT FROM new.metrics)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.heads IS DISTINCT FROM new.heads) OR (old.parent_id IS DISTINCT FROM new.parent_id) OR ((old.training_run_id IS NOT NULL) AND (old.training_run_id IS DISTINCT FROM new.training_run_id)))) EXECUTE FUNCTION glossator.refuse_model_update();
+CREATE TRIGGER models_immutable BEFORE UPDATE ON glossator.models FOR EACH ROW WHEN (((((((((old.id IS DISTINCT FROM new.id) OR (old.name IS DISTINCT FROM new.name)) OR (old.space_id IS DISTINCT FROM new.space_id)) OR (old.heads_sha256 IS DISTINCT FROM new.heads_sha256)) OR (old.tasks IS DISTINCT FROM new.tasks)) OR (old.metrics IS DISTINCT FROM new.metrics)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR ((old.heads IS DISTINCT FROM new.heads) AND (new.heads IS NOT NULL)) OR ((old.removed_at IS NOT NULL) AND (old.removed_at IS DISTINCT FROM new.removed_at)) OR (old.parent_id IS DISTINCT FROM new.parent_id) OR ((old.training_run_id IS NOT NULL) AND (old.training_run_id IS DISTINCT FROM new.training_run_id)))) EXECUTE FUNCTION glossator.refuse_model_update();
 
 --
 -- Name: spool spool_tally_deleted; Type: TRIGGER; Schema: glossator; Owner: -
@@ -7221,6 +8007,13 @@ ALTER TABLE ONLY glossator.gold_policies
     ADD CONSTRAINT gold_policies_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
 
 --
+-- Name: label_changes label_changes_relabel_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.label_changes
+    ADD CONSTRAINT label_changes_relabel_id_fkey FOREIGN KEY (relabel_id) REFERENCES glossator.relabels(id) ON DELETE CASCADE;
+
+--
 -- Name: labels labels_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
 --
 
@@ -7268,6 +8061,27 @@ ALTER TABLE ONLY glossator.models
 
 ALTER TABLE ONLY glossator.models
     ADD CONSTRAINT models_training_run_id_fkey FOREIGN KEY (training_run_id) REFERENCES glossator.training_runs(id);
+
+--
+-- Name: relabel_pages relabel_pages_relabel_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.relabel_pages
+    ADD CONSTRAINT relabel_pages_relabel_id_fkey FOREIGN KEY (relabel_id) REFERENCES glossator.relabels(id) ON DELETE CASCADE;
+
+--
+-- Name: relabels relabels_collection_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.relabels
+    ADD CONSTRAINT relabels_collection_fkey FOREIGN KEY (collection) REFERENCES glossator.collections(name);
+
+--
+-- Name: relabels relabels_model_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
+--
+
+ALTER TABLE ONLY glossator.relabels
+    ADD CONSTRAINT relabels_model_id_fkey FOREIGN KEY (model_id) REFERENCES glossator.models(id);
 
 --
 -- Name: spool spool_document_id_fkey; Type: FK CONSTRAINT; Schema: glossator; Owner: -
