@@ -88,7 +88,8 @@ package struct HeadSet: Sendable, Equatable {
         guard let hidden = classification.first?.weights.columns else { return [] }
         guard embeddings.count == segments * hidden else {
             throw Fault(
-                .database, "embedding-width", "stored embeddings do not have the \(hidden) dimensions that the model reads",
+                .database, "embedding-width",
+                "stored embeddings do not have the \(hidden) dimensions that the model reads",
                 hint: "annotate the documents again: SELECT glossator.reannotate(collection => …)")
         }
         let matrix = Matrix(rows: segments, columns: hidden, values: embeddings)

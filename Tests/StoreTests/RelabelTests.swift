@@ -30,7 +30,8 @@ import Testing
         func annotate() async throws {
             while case let claimed = try await claim(), !claimed.isEmpty {
                 _ = try await database.queue.reuse(claimed.filter { $0.twinID != nil })
-                _ = try await database.queue.complete(claimed.filter { $0.twinID == nil }.map { database.result(of: $0) })
+                _ = try await database.queue.complete(
+                    claimed.filter { $0.twinID == nil }.map { database.result(of: $0) })
             }
         }
 
@@ -74,7 +75,8 @@ import Testing
 
         func outcomes() throws -> String {
             try database.psql(
-                "SELECT string_agg(concat_ws(' ', collection, model_id, outcome), ', ' ORDER BY id) FROM glossator.relabels"
+                "SELECT string_agg(concat_ws(' ', collection, model_id, outcome), ', ' ORDER BY id) "
+                    + "FROM glossator.relabels"
             )
         }
     }
@@ -125,7 +127,8 @@ import Testing
         #expect(try await store.finishPass(relabel) == .another)
         #expect(try place.labels() == "2 tone b 0.75")
         #expect(
-            try place.database.psql("SELECT start_char, end_char FROM glossator.labels") == "0|3", "where the segment is")
+            try place.database.psql("SELECT start_char, end_char FROM glossator.labels") == "0|3",
+            "where the segment is")
         #expect(try place.database.count("label_changes") == 0, "no label became another")
     }
 

@@ -25,7 +25,8 @@ import Testing
             trainingRunID: run)
         try await database.runs.record(
             [.init(documentID: 1, task: "topic", part: "training", isNew: true, goldIDs: [1])], of: run)
-        try await database.runs.finish(run: run, end: promotes ? .promoted(modelID: id) : .kept(modelID: id), message: "")
+        try await database.runs.finish(
+            run: run, end: promotes ? .promoted(modelID: id) : .kept(modelID: id), message: "")
         return name
     }
 
@@ -42,14 +43,18 @@ import Testing
 
     private func models() throws -> String {
         try database.psql(
-            "SELECT string_agg(name, ' ' ORDER BY id) FROM glossator.models WHERE heads IS NOT NULL AND removed_at IS NULL")
+            "SELECT string_agg(name, ' ' ORDER BY id) FROM glossator.models "
+                + "WHERE heads IS NOT NULL AND removed_at IS NULL"
+        )
     }
 
     @Test func aModelInUseIsRefusedWithTheUse() async throws {
         let (first, second) = (try await train(), try await train())
         for (name, use) in [("base", "the default model"), (second, "in force in collection"), (first, "rollback")] {
             let refusal = await fault { try await database.models.remove(model: name) }
-            #expect(refusal?.code == "not-possible-now" && refusal?.message.contains(use) == true, "\(name): \(refusal as Any)")
+            #expect(
+                refusal?.code == "not-possible-now" && refusal?.message.contains(use) == true,
+                "\(name): \(refusal as Any)")
         }
         let run = try await database.runs.start(
             collection: "mail", parentModelID: 3, options: "{}", counts: "{}", codeVersion: "t")
@@ -119,7 +124,8 @@ import Testing
                 hash, name: "learned \(index)", importedHash: imported, layers: [0: [1, 2, 3], 1: [UInt8(index)]])
             _ = try await database.models.insertModel(
                 name: "tuned \(index)",
-                space: EmbeddingSpace(backboneHash: hash, pooling: .mean, normalization: .l2, dimensions: 4), heads: [1],
+                space: EmbeddingSpace(backboneHash: hash, pooling: .mean, normalization: .l2, dimensions: 4),
+                heads: [1],
                 tasks: [])
         }
         #expect(try database.count("learned_layers") == 3)

@@ -19,7 +19,8 @@ struct RelabelTests {
     /// Makes a model and brings it into force.
     private func train(seed: Int = 1) async throws {
         try await place.succeed(
-            "train", "--collection", "mail", "--min-new", "0", "--promote", "always", "--set", "train.epochs=3", "--set",
+            "train", "--collection", "mail", "--min-new", "0", "--promote", "always", "--set", "train.epochs=3",
+            "--set",
             "train.minimum-steps=0", "--set", "train.seed=\(seed)")
     }
 
@@ -30,13 +31,18 @@ struct RelabelTests {
     private func models() throws -> String {
         try place.psql(
             "SELECT string_agg(model || ': ' || n, ', ' ORDER BY model) FROM "
-                + "(SELECT m.name AS model, count(*) AS n FROM glossator.labels l JOIN glossator.models m ON m.id = l.model_id "
+                + "(SELECT m.name AS model, count(*) AS n FROM glossator.labels l "
+                + "JOIN glossator.models m ON m.id = l.model_id "
                 + "GROUP BY 1) AS c")
     }
 
     private func answers() throws -> String {
         try place.psql(
-            "SELECT string_agg(concat_ws(' ', document_id, task, label, round(score::numeric, 2)), ';' ORDER BY document_id, task) FROM glossator.labels"
+            """
+            SELECT string_agg(concat_ws(' ', document_id, task, label, round(score::numeric, 2)), ';'
+                ORDER BY document_id, task)
+            FROM glossator.labels
+            """
         )
     }
 
@@ -83,12 +89,15 @@ struct RelabelTests {
         try place.psql("SELECT glossator.rollback('mail')")
         try await place.succeed("run", "--drain")
         let text = try await place.succeed("model", "diff", "mail-1", "mail-2", "--collection", "mail").output
-        let lines = try await place.succeed("model", "diff", "mail-1", "mail-2", "--collection", "mail", "--json").output
+        let lines = try await place.succeed("model", "diff", "mail-1", "mail-2", "--collection", "mail", "--json")
+            .output
             .split(separator: "\n")
         #expect(text.contains("topic: \(lines.count) of "), "\(text) \(lines.count)")
         try place.psql("SELECT glossator.promote('mail', 'mail-2')")
         try await place.succeed("relabel")
-        #expect(try place.psql("SELECT changed FROM glossator.relabels WHERE \(Self.bySecond) AND outcome = 'done'") == "\(lines.count)")
+        #expect(
+            try place.psql("SELECT changed FROM glossator.relabels WHERE \(Self.bySecond) AND outcome = 'done'")
+                == "\(lines.count)")
         expectRefusal(
             try await place.glossator("model", "diff", "mail-1", "nobody", "--collection", "mail"), 65, "not-found")
     }
@@ -97,7 +106,8 @@ struct RelabelTests {
     func retention() async throws {
         try await train(seed: 2)
         try await train(seed: 3)
-        expectRefusal(try await place.glossator("model", "remove", "mail-3"), 65, "not-possible-now", naming: "in force")
+        expectRefusal(
+            try await place.glossator("model", "remove", "mail-3"), 65, "not-possible-now", naming: "in force")
         let dry = try await place.succeed("model", "prune", "--keep", "0", "--days", "0", "--dry-run").output
         #expect(dry.contains("mail-1") && !dry.contains("mail-2") && !dry.contains("mail-3"), "\(dry)")
         try await place.succeed(
@@ -106,7 +116,8 @@ struct RelabelTests {
         let list = try await place.succeed("model", "list").output
         #expect(list.contains("mail-3") && list.matches(of: #/(?m)^\d+ +mail-1 /#).isEmpty, "\(list)")
         #expect(try await place.succeed("model", "list", "--all").output.contains("removed"))
-        expectRefusal(try await place.glossator("model", "promote", "mail-1", "--collection", "mail"), 65, "not-possible-now")
+        expectRefusal(
+            try await place.glossator("model", "promote", "mail-1", "--collection", "mail"), 65, "not-possible-now")
     }
 
     @Test("an embedding that is damaged costs its document a reading, and no other")

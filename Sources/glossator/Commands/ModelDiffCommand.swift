@@ -9,8 +9,8 @@ struct ModelDiffCommand: AsyncParsableCommand {
         commandName: "diff",
         abstract: "Which labels of a collection would become others under another model.",
         discussion: """
-            Computes the labels of both models from stored embeddings, which both must share; nothing is written and no text \
-            is read. What changed when a model came into force is in SQL: glossator.model_diff(old, new).
+            Computes the labels of both models from stored embeddings, which both must share; nothing is written and no \
+            text is read. What changed when a model came into force is in SQL: glossator.model_diff(old, new).
 
               glossator model diff mail-12 mail-13 --collection mail
             """)
@@ -110,14 +110,17 @@ struct LabelComparison {
                 counts[Kind(task: after.task.name, old: was, new: now), default: 0] += 1
                 changes.append(
                     Change(
-                        documentID: stored.documentID, segment: stored.segment, task: after.task.name, old: was, new: now))
+                        documentID: stored.documentID, segment: stored.segment, task: after.task.name, old: was,
+                        new: now))
             }
         }
         return changes
     }
 
     func text(_ old: String, _ new: String) -> String {
-        guard !compared.isEmpty else { return "\(old) and \(new) have no classification task in common, or nothing is embedded" }
+        guard !compared.isEmpty else {
+            return "\(old) and \(new) have no classification task in common, or nothing is embedded"
+        }
         let totals = compared.sorted { $0.key < $1.key }.map { task, segments in
             let changed = counts.filter { $0.key.task == task }.values.reduce(0, +)
             return String(
@@ -127,6 +130,7 @@ struct LabelComparison {
         let rows = counts.sorted { ($1.value, $0.key.task, $0.key.old) < ($0.value, $1.key.task, $1.key.old) }
             .prefix(40).map { [$0.key.task, $0.key.old, $0.key.new, String($0.value)] }
         guard !rows.isEmpty else { return totals.joined(separator: "\n") }
-        return totals.joined(separator: "\n") + "\n\n" + Terminal.table(["task", old, new, "segments"], rows, indent: "")
+        return totals.joined(separator: "\n") + "\n\n"
+            + Terminal.table(["task", old, new, "segments"], rows, indent: "")
     }
 }

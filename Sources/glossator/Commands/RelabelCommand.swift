@@ -8,15 +8,17 @@ struct RelabelCommand: AsyncParsableCommand {
         commandName: "relabel",
         abstract: "Compute labels again from stored embeddings, without reading a text.",
         discussion: """
-            When a model comes into force whose embeddings are those of the model before (a fine-tune of the heads), the \
-            labels of all documents are computed again from what is stored, and shown all at once. Daemons do it by \
+            When a model comes into force whose embeddings are those of the model before (a fine-tune of the heads), \
+            the labels of all documents are computed again from what is stored, and shown all at once. Daemons do it by \
             themselves; this does it now, or waits for the daemon that is at it. Entities need the text: SELECT \
             glossator.reannotate(collection => …, outdated => true).
             """)
 
     @Option(
         name: .long,
-        help: "Relabel this collection, even if nothing is known to be outdated. Default: all that wait to be relabelled.")
+        help:
+            "Relabel this collection, even if nothing is known to be outdated. Default: all that wait to be relabelled."
+    )
     var collection: String?
 
     @OptionGroup var options: SettingsOptions
@@ -52,8 +54,8 @@ struct RelabelCommand: AsyncParsableCommand {
 
 extension Relabeller.Outcome {
     var text: String {
-        "\(relabel.collection): \(relabelled) labels are by model \(relabel.modelName) now; \(changed) of them are another "
-            + "label than before"
+        "\(relabel.collection): \(relabelled) labels are by model \(relabel.modelName) now; \(changed) of them are "
+            + "another label than before"
             + (changed > 0 ? " (SELECT * FROM glossator.model_diff(old, '\(relabel.modelName)'))" : "")
     }
 }

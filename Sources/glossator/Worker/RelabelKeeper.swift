@@ -17,7 +17,9 @@ struct RelabelKeeper: Sendable {
         let store = RelabelStore(connection: keeping, worker: "")
         while !Task.isCancelled {
             do {
-                if try await patience.keepTrying("looking for labels to compute again", { try await !store.open().isEmpty }) {
+                if try await patience.keepTrying(
+                    "looking for labels to compute again", { try await !store.open().isEmpty })
+                {
                     try await work(patience)
                 }
                 try await Task.sleep(for: interval)
@@ -34,7 +36,8 @@ struct RelabelKeeper: Sendable {
     private func work(_ patience: Patience) async throws {
         var settings = database
         settings.applicationName = "glossator relabel"
-        let connection = try await patience.keepTrying("connecting") { [settings] in try await Connection.open(settings) }
+        let connection = try await patience.keepTrying("connecting") { [settings] in try await Connection.open(settings)
+        }
         let relabeller = Relabeller(connection: connection, logger: logger)
         do {
             while !Task.isCancelled,
