@@ -95,7 +95,7 @@ struct QueueUseTests {
         #expect(try await daemon.wait(within: .seconds(20)).code == 0)
         #expect(try place.count("failures") == 0)
         // Where somebody waits for the end, a drain says it instead.
-        try place.psql("ALTER TABLE glossator.labels RENAME TO labels_away", "SELECT glossator.reannotate('mail')")
+        try place.psql("SELECT glossator.reannotate('mail')", "ALTER TABLE glossator.labels RENAME TO labels_away")
         expectRefusal(try await place.glossator("run", "--drain"), 69, "schema-missing")
         #expect(try place.count("spool", "attempts = 0 AND lease IS NULL") == 20)
     }
