@@ -82,7 +82,7 @@ package final class TemporaryCluster: Sendable {
             [
                 "listen_addresses=" + (port == nil ? "''" : "127.0.0.1"), "port=\(self.port)", "fsync=off",
                 "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "jit=off",
-                "max_connections=400",
+                "max_connections=1000",
             ] + options
         Self.removeAtExit(directory)
         try run(
