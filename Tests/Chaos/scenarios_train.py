@@ -25,9 +25,9 @@ RUNNING = f"""FROM glossator.training_runs r WHERE r.collection = '{COLLECTION}'
     AND r.beat_at > now() - interval '2 minutes'"""
 
 
-def sleeping(table):
+def sleeping(query):
     return f"""SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-        AND application_name = 'glossator train' AND wait_event = 'PgSleep' AND query ~* '(INTO|UPDATE) glossator\\.{table}\\M')"""
+        AND application_name = 'glossator train' AND wait_event = 'PgSleep' AND query ~* '{query}')"""
 
 
 def manifested(of):
@@ -37,15 +37,17 @@ def manifested(of):
 # When to kill, by what the database shows; None: at a random moment.
 MOMENTS = {
     "at random": None,
+    "closing the run before": sleeping("UPDATE glossator\\.training_runs.*trainer died"),
     "reading": f"SELECT EXISTS (SELECT {RUNNING})",
-    "writing the manifest": sleeping("training_rows"),
+    "writing the manifest": sleeping("INTO glossator\\.training_rows\\M"),
     "learning": manifested("training_rows t WHERE t.run_id = r.id"),
-    "storing the model": sleeping("models"),
+    "storing the model": sleeping("INTO glossator\\.models\\M"),
     "model stored": manifested("models m WHERE m.training_run_id = r.id"),
-    "closing the run": sleeping("training_runs"),
-    "promoting": """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-        AND application_name = 'glossator train' AND wait_event = 'PgSleep' AND query ~* 'glossator\\.promote')""",
+    "closing the run": sleeping("UPDATE glossator\\.training_runs.*metrics_after"),
+    "promoting": sleeping("glossator\\.promote"),
 }
+# A run that is killed then may not have been recorded.
+BEFORE_IT_BEGINS = ("at random", "closing the run before")
 
 # Each returns one number, which must be 0.
 RULES = {
@@ -88,12 +90,12 @@ class Trainer:
             "GLOSSATOR_TRAIN_DIRECTORY": os.path.join(place.folder, "training")}
         self.log_path = os.path.join(place.folder, "train.log")
 
-    def start(self, freeze):
+    def start(self, freeze, why="nobody hurts it"):
         # The same rows give the same model, which the gate would not promote.
         arguments = ["--collection", COLLECTION, "--promote", "always", "--min-new", "0", "--freeze", freeze,
                      "--set", "train.layer-epochs=2"]
         with open(self.log_path, "ab") as log:
-            log.write(f"--- {freeze} at {time.time():.3f}\n".encode())
+            log.write(f"--- {freeze}, {why}, at {time.time():.3f}\n".encode())
             log.flush()
             return subprocess.Popen([self.place.kitchen.binary, "train", *arguments], env=self.environment,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place.folder)
@@ -160,11 +162,12 @@ def age(place):
 
 
 def train_kill(place):
-    """kill -9 of `glossator train` while it reads, writes its manifest, learns, stores the model, promotes, and at
-    random moments, heads alone and with the encoder, again and again, beside a daemon.
+    """kill -9 of `glossator train` while it closes the run before, reads, writes its manifest, learns, stores the model,
+    promotes, and at random moments, heads alone and with the encoder, again and again, beside a daemon.
 
     Holds: a collection has one run at a time; a run is promoted with its whole model and manifest or not at all; the model
-    in force can always be read; gold stays as it is; the last attempt, which nobody kills, is promoted.
+    in force can always be read; gold stays as it is; the last attempt, which nobody kills, is promoted, and the daemon
+    gives its labels to every document with embeddings of its encoder.
     """
     place.start(documents=min(place.options.documents, 600), daemons=1, seconds=15)
     label_some(place)
@@ -172,19 +175,20 @@ def train_kill(place):
     trainer = Trainer(place)
     place.sql(SLOWLY)
     longest = unhurt(place, trainer)
-    killed, late, refused = 0, 0, False
+    killed, begun, late, refused = 0, 0, 0, False
     rounds = [(moment, freeze) for freeze in ("backbone-frozen", "none") for moment in MOMENTS]
     place.numbers.shuffle(rounds)
     if place.options.long:
         rounds = rounds * 2
     for name, freeze in rounds:
-        process = trainer.start(freeze)
+        process = trainer.start(freeze, f"to be killed: {name}")
         place.at_end.append(process.kill)
         due = wait_for(place, process, MOMENTS[name], longest[freeze])
         process.kill()
         process.wait()
         place.at_end.pop()
         killed, late = killed + due, late + (not due)
+        begun += name not in BEFORE_IT_BEGINS
         gone(place)
         place.heal()
         trainer.check(f"killed while {name} ({freeze})", gold)
@@ -197,8 +201,9 @@ def train_kill(place):
         place.wrong.append(f"only {killed} of {len(rounds)} runs were killed in time: the scenario proves little")
     if not refused:
         place.wrong.append("no kill left a running run: the scenario proves little")
-    finishes(place, trainer, gold, killed)
+    finishes(place, trainer, gold, begun)
     place.drain()
+    is_relabelled(place)
 
 
 def unhurt(place, trainer):
@@ -228,7 +233,7 @@ def refuses_another(place, trainer):
         place.wrong.append(f"a run beside one that may be alive ended with {code} instead of training-running: {said}")
 
 
-def finishes(place, trainer, gold, killed):
+def finishes(place, trainer, gold, begun):
     """The last attempt, and what the killed ones left."""
     began = time.monotonic()
     last = place.sql("SELECT max(id) FROM glossator.training_runs")
@@ -239,9 +244,9 @@ def finishes(place, trainer, gold, killed):
     found = {row.split("|")[0]: row.split("|")[1:] for row in rows.splitlines()}
     place.notes.append("; ".join(f"{count[0]} {status}" for status, count in found.items()))
     ended = sum(int(count[0]) for count in found.values())
-    # Two are killed at a random moment, which may be before they have begun; two that nobody hurt are recorded too.
-    if ended < killed:
-        place.wrong.append(f"{killed} runs were killed and {ended} are recorded")
+    # Two that nobody hurt are recorded too.
+    if ended < begun + 2:
+        place.wrong.append(f"{begun + 2} runs had begun and {ended} are recorded")
     if not set(found) <= {"failed", "promoted"} or found.get("failed", ["0", "t", "t"])[1:] != ["t", "t"]:
         place.wrong.append(f"the killed runs are {found}")
     newest = place.sql(f"""SELECT count(*), min(r.status), bool_and(r.model_id = f.model_id) FROM glossator.training_runs r
@@ -249,3 +254,16 @@ def finishes(place, trainer, gold, killed):
     if code != 0 or newest != "1|promoted|t":
         place.wrong.append(f"the last attempt ended with {code}: runs, status, in force: {newest}")
     trainer.check("at the end", gold)
+
+
+def is_relabelled(place):
+    """What the last promotion asked for is done, beside all that was superseded before."""
+    place.eventually("the last relabel ends", lambda: place.sql(
+        "SELECT count(*) FROM glossator.relabels WHERE finished_at IS NULL") == "0", limit=60)
+    found = place.sql(f"""SELECT count(*) > 0, count(*) FILTER (WHERE l.model_id <> f.model_id)
+        FROM glossator.labels l JOIN glossator.documents d ON d.id = l.document_id
+        JOIN glossator.embeddings e ON e.document_id = l.document_id AND e.segment = l.segment
+        JOIN glossator.model_in_force f ON f.collection = d.collection AND f.space_id = e.space_id
+        WHERE d.collection = '{COLLECTION}'""")
+    if found != "t|0":
+        place.wrong.append(f"labels that the last relabel should have given, those of another model: {found}")
