@@ -63,6 +63,9 @@ void kernel_row_sums(const float *x, size_t rows, size_t columns, float *out) {
     active->row_sums(x, rows, columns, out);
 }
 float kernel_dot(const float *a, const float *b, size_t count) { return active->dot(a, b, count); }
+void kernel_dots(const float *x, const float *y, size_t rows, size_t count, float *out) {
+    active->dots(x, y, rows, count, out);
+}
 double kernel_sum_of_squares(const float *x, size_t count) { return active->sum_of_squares(x, count); }
 void kernel_scaled_add(float *y, const float *x, float factor, size_t count) {
     active->scaled_add(y, x, factor, count);

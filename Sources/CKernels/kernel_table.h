@@ -14,6 +14,7 @@ const struct kernel_table KERNEL_TABLE = {
     .column_sums = column_sums,
     .row_sums = row_sums,
     .dot = dot,
+    .dots = dots,
     .sum_of_squares = sum_of_squares,
     .scaled_add = scaled_add,
     .scale = scale,

@@ -16,6 +16,7 @@ typedef float float4 __attribute__((ext_vector_type(4)));
 typedef float float2 __attribute__((ext_vector_type(2)));
 typedef uint32_t words __attribute__((ext_vector_type(16)));
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 INLINE floats load(const float *p) {
     floats v;
@@ -51,6 +52,21 @@ INLINE float sum_lanes(floats v) {
     float2 two = four.lo + four.hi;
     return two.x + two.y;
 }
+
+// sum_lanes of each of four, to the bit.
+INLINE float4 sum_lanes4(const floats v[4]) {
+    float4 four[4];
+    UNROLL for (int k = 0; k < 4; k++) {
+        float8 eight = v[k].lo + v[k].hi;
+        four[k] = eight.lo + eight.hi;
+    }
+    // Lanes 0 and 1 of two of them, and what is added to each.
+    float4 ab = __builtin_shufflevector(four[0], four[1], 0, 1, 4, 5) + __builtin_shufflevector(four[0], four[1], 2, 3, 6, 7);
+    float4 cd = __builtin_shufflevector(four[2], four[3], 0, 1, 4, 5) + __builtin_shufflevector(four[2], four[3], 2, 3, 6, 7);
+    return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+
+INLINE void store4(float *p, float4 v) { memcpy(p, &v, sizeof v); }
 
 INLINE float max_lanes(floats v) {
     float8 eight = v.lo < v.hi ? v.hi : v.lo;

@@ -22,7 +22,6 @@ _Static_assert(PANEL % LANES == 0 && BLOCK_ROWS % TILE_ROWS == 0 && MOST_ROWS % 
 
 typedef float tile_floats __attribute__((ext_vector_type(TILE_LANES)));
 typedef int32_t tile_ints __attribute__((ext_vector_type(TILE_LANES)));
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 INLINE size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 

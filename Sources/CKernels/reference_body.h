@@ -101,6 +101,10 @@ static float dot(const float *a, const float *b, size_t count) {
     return (float)sum;
 }
 
+static void dots(const float *x, const float *y, size_t rows, size_t count, float *out) {
+    for (size_t r = 0; r < rows; r++) out[r] = dot(x, y + r * count, count);
+}
+
 static double sum_of_squares(const float *x, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += (double)x[i] * x[i];

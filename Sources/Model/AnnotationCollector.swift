@@ -151,7 +151,7 @@ struct AnnotationCollector: SegmentVisitor {
                     DocumentAnnotation(
                         segments: segmentsDone, entities: entities, tokenCount: tokenCount,
                         windowCount: windowCount, uncertainties: taskUncertainties,
-                        signature: signature?.of(segmentsDone.lazy.map(\.embedding)) ?? 0)))
+                        signature: signature?.of(segmentsDone.lazy.map { $0.embedding[...] }) ?? 0)))
         } else {
             results.append(.failure(.scoresNotFinite))
         }

@@ -31,12 +31,9 @@ package struct ClassificationHead: Sendable, Equatable {
 
     /// `[segments, hidden]` → `[segments, labels]`: each row sums to one.
     package func probabilities(of embeddings: Matrix) -> Matrix {
-        var result = Matrix(rows: embeddings.rows, columns: bias.count)
-        for row in 0..<embeddings.rows {
-            let probabilities = softmax(logits(of: embeddings.row(row))[...])
-            for label in bias.indices { result[row, label] = probabilities[label] }
-        }
-        return result
+        var logits: [Float] = []
+        appendHeadProducts(of: embeddings, rows: 0..<embeddings.rows, weights: weights, bias: bias, to: &logits)
+        return probabilities(logits)
     }
 
     /// The most probable label of each row.
@@ -46,54 +43,50 @@ package struct ClassificationHead: Sendable, Equatable {
 
     /// The most probable label of one embedding, `[hidden]`; of equally probable ones the first.
     package func label(of embedding: ArraySlice<Float>) -> ScoredLabel {
-        let probabilities = softmax(logits(of: embedding)[...])
-        let (best, margin) = Self.mostProbable(probabilities)
-        return ScoredLabel(task: task.name, label: task.labels[best], score: probabilities[best], margin: margin)
+        let probabilities = probabilities(headProducts(of: embedding, weights: weights, bias: bias))
+        let (best, score, margin) = Self.mostProbable(probabilities.values[...])
+        return ScoredLabel(task: task.name, label: task.labels[best], score: score, margin: margin)
     }
 
     /// The most probable label of each row, by its number, its probability and its margin: as `label(of:)` to the bit, for
     /// very many.
     func choices(of embeddings: Matrix) -> (labels: [Int], scores: [Float], margins: [Float]) {
-        var logits: [Float] = []
-        appendHeadProducts(of: embeddings, rows: 0..<embeddings.rows, weights: weights, bias: bias, to: &logits)
+        let probabilities = probabilities(of: embeddings)
         var labels: [Int] = [], scores: [Float] = [], margins: [Float] = []
         labels.reserveCapacity(embeddings.rows)
         scores.reserveCapacity(embeddings.rows)
         margins.reserveCapacity(embeddings.rows)
-        for first in stride(from: 0, to: logits.count, by: bias.count) {
-            let probabilities = softmax(logits[first..<first + bias.count])
-            let (best, margin) = Self.mostProbable(probabilities)
+        for row in 0..<embeddings.rows {
+            let (best, score, margin) = Self.mostProbable(probabilities.row(row))
             labels.append(best)
-            scores.append(probabilities[best])
+            scores.append(score)
             margins.append(margin)
         }
         return (labels, scores, margins)
     }
 
-    private static func mostProbable(_ probabilities: [Float]) -> (label: Int, margin: Float) {
-        var best = 0
+    private static func mostProbable(_ probabilities: ArraySlice<Float>) -> (label: Int, score: Float, margin: Float) {
         // A single label has nothing beside it.
-        var next: Float = 0
-        for label in probabilities.indices.dropFirst() {
-            if probabilities[label] > probabilities[best] {
-                next = probabilities[best]
-                best = label
+        var (best, score, next) = (0, probabilities[probabilities.startIndex], Float(0))
+        for (label, probability) in probabilities.enumerated().dropFirst() {
+            if probability > score {
+                (best, score, next) = (label, probability, score)
             } else {
-                next = max(next, probabilities[label])
+                next = max(next, probability)
             }
         }
-        return (best, probabilities[best] - next)
+        return (best, score, score - next)
     }
 
     /// One embedding at a time, in one order of summation: a text's label does not depend on its neighbours.
-    private func logits(of embedding: ArraySlice<Float>) -> [Float] {
-        headProducts(of: embedding, weights: weights, bias: bias)
-    }
-
-    private func softmax(_ logits: ArraySlice<Float>) -> [Float] {
-        let largest = logits.max() ?? 0
-        let powers = logits.map { exp(Double($0 - largest) / Double(temperature)) }
-        let sum = powers.reduce(0, +)
-        return powers.map { Float($0 / sum) }
+    ///
+    /// - Parameter logits: `[rows, labels]`, end to end.
+    private func probabilities(_ logits: [Float]) -> Matrix {
+        var matrix = Matrix(rows: logits.count / bias.count, columns: bias.count, values: logits)
+        if temperature != 1 {
+            for index in matrix.values.indices { matrix.values[index] /= temperature }
+        }
+        softmax(&matrix)
+        return matrix
     }
 }

@@ -1,4 +1,4 @@
-package import Tensors
+import Tensors
 
 /// 64 bits of where a document's embedding lies (SimHash, Charikar 2002): bit `b` is set where it lies on the positive side of
 /// hyperplane `b`. Two at an angle of θ differ in about 64 · θ / π bits.
@@ -28,15 +28,40 @@ package struct EmbeddingSignature: Sendable {
 
     /// - Parameter embeddings: of a document's segments, `[dimensions]` each; their sum decides, which points where their
     ///   mean does. 0 when there is none.
-    package func of(_ embeddings: some Collection<[Float]>) -> UInt64 {
+    package func of(_ embeddings: some Collection<ArraySlice<Float>>) -> UInt64 {
         guard var sum = embeddings.first else { return 0 }
         for other in embeddings.dropFirst() {
-            for index in sum.indices { sum[index] += other[index] }
+            for (index, value) in zip(sum.indices, other) { sum[index] += value }
         }
+        return Self.bits(headProducts(of: sum, weights: normals, bias: bias)[...])
+    }
+
+    /// The same of many documents.
+    ///
+    /// - Parameters:
+    ///   - embeddings: of segments, end to end, `[segments, dimensions]`.
+    ///   - documents: each one's segments, at least one.
+    package func of(_ embeddings: [Float], documents: [Range<Int>]) -> [UInt64] {
+        let width = normals.columns
+        var sums: [Float] = []
+        sums.reserveCapacity(documents.count * width)
+        for document in documents {
+            sums += embeddings[document.lowerBound * width..<(document.lowerBound + 1) * width]
+            let first = sums.count - width
+            for segment in document.dropFirst() {
+                for index in 0..<width { sums[first + index] += embeddings[segment * width + index] }
+            }
+        }
+        var products: [Float] = []
+        appendHeadProducts(
+            of: Matrix(rows: documents.count, columns: width, values: sums), rows: documents.indices, weights: normals,
+            bias: bias, to: &products)
+        return documents.indices.map { Self.bits(products[64 * $0..<64 * ($0 + 1)]) }
+    }
+
+    private static func bits(_ products: ArraySlice<Float>) -> UInt64 {
         var signature: UInt64 = 0
-        for (bit, side) in headProducts(of: sum[...], weights: normals, bias: bias).enumerated() where side > 0 {
-            signature |= 1 << UInt64(bit)
-        }
+        for (bit, side) in products.enumerated() where side > 0 { signature |= 1 << UInt64(bit) }
         return signature
     }
 }

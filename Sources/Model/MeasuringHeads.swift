@@ -2,14 +2,14 @@ package import Annotations
 import Tensors
 
 extension HeadSet {
-    /// Heads for measuring how fast a model without any would be with some: one task of four labels, one of four entity
+    /// Heads for measuring how fast a model without any would be with some: one task of a few labels, one of four entity
     /// types, weights of fixed pseudo-random numbers. Their answers mean nothing; nothing may store or show them.
     ///
     /// - Parameter hidden: width of the backbone's states.
-    package static func forMeasuring(hidden: Int) throws(Fault) -> HeadSet {
-        let names = ["one", "two", "three", "four"]
-        let labels = AnnotationTask(name: "measured-labels", kind: .classification, labels: names)
-        let entities = AnnotationTask(name: "measured-entities", kind: .entities, labels: names)
+    package static func forMeasuring(hidden: Int, labels count: Int = 4) throws(Fault) -> HeadSet {
+        func names(_ count: Int) -> [String] { (1...count).map { "measured-\($0)" } }
+        let labels = AnnotationTask(name: "measured-labels", kind: .classification, labels: names(count))
+        let entities = AnnotationTask(name: "measured-entities", kind: .entities, labels: names(4))
         var tagBias = [Float](repeating: 0, count: entities.outputCount)
         // Most words are no entity, as in real texts: decoding and placing entities is not free.
         tagBias[TagSet.outside] = 1

@@ -39,6 +39,10 @@ package struct RelabelStore: Sendable {
             package let segment: Int32
             /// As stored; `EmbeddingCodec.decode` reads it.
             package let data: [UInt8]
+
+            package init(documentID: Int64, segment: Int32, data: [UInt8]) {
+                (self.documentID, self.segment, self.data) = (documentID, segment, data)
+            }
         }
 
         package let segments: [Segment]

@@ -53,7 +53,9 @@ struct UncertaintyTests {
             #expect(
                 Array(annotation.uncertainties.prefix(2))
                     == TaskUncertainty.ofLabels(annotation.segments.map(\.labels)))
-            #expect(annotation.signature == EmbeddingSignature(dimensions: 32).of(annotation.segments.map(\.embedding)))
+            #expect(
+                annotation.signature
+                    == EmbeddingSignature(dimensions: 32).of(annotation.segments.map { $0.embedding[...] }))
             // A text without words has nothing to ask for.
             #expect(annotation.uncertainties.suffix(2).allSatisfy { ($0.uncertainty == 0) == text.isEmpty })
         }
@@ -88,22 +90,36 @@ struct UncertaintyTests {
         var bits = [Int](repeating: 0, count: 64)
         for _ in 0..<200 {
             let (a, b) = (vector(), vector())
-            let signature = signatures.of([a])
+            let signature = signatures.of([a[...]])
             for bit in 0..<64 where signature >> UInt64(bit) & 1 == 1 { bits[bit] += 1 }
-            #expect(signatures.of([a.map { $0 / 8 }]) == signature)
-            #expect(signatures.of([a.map { -$0 }]) == ~signature)
-            #expect(signatures.of([a, a]) == signature)
+            #expect(signatures.of([a.map { $0 / 8 }[...]]) == signature)
+            #expect(signatures.of([a.map { -$0 }[...]]) == ~signature)
+            #expect(signatures.of([a[...], a[...]]) == signature)
             // At an angle of acos(cosine), 64 · angle / π bits differ, give or take four deviations.
             for mix: Float in [0, 0.3, 1, 3] {
                 let mixed = zip(a, b).map { $0 + mix * $1 }
                 let angle = acos(Double(min(1, Similarity.cosine(a, mixed))))
                 let expected = 64 * angle / .pi
-                let distance = Double((signature ^ signatures.of([mixed])).nonzeroBitCount)
+                let distance = Double((signature ^ signatures.of([mixed[...]])).nonzeroBitCount)
                 #expect(abs(distance - expected) <= 4.5 * (expected * (1 - angle / .pi)).squareRoot() + 0.5)
             }
         }
         #expect(bits.allSatisfy { (60...140).contains($0) }, "every plane divides")
-        #expect(signatures.of([]) == 0)
+        #expect(signatures.of([ArraySlice<Float>]()) == 0)
+    }
+
+    @Test("signatures of many documents are those of each")
+    func manySignatures() {
+        let signatures = EmbeddingSignature(dimensions: 37)
+        var random = SeededGenerator(seed: 4)
+        let embeddings = (0..<37 * 40).map { _ in Float.random(in: -1...1, using: &random) }
+        let documents = [0..<1, 1..<4, 4..<5] + (5..<40).map { $0..<$0 + 1 }
+        let expected = documents.map { document in
+            signatures.of(document.map { embeddings[$0 * 37..<($0 + 1) * 37] })
+        }
+        #expect(signatures.of(embeddings, documents: documents) == expected)
+        #expect(Set(expected).count == documents.count)
+        #expect(signatures.of([], documents: []) == [])
     }
 
     /// Stored signatures are compared with new ones: a change here would need all of them computed again.

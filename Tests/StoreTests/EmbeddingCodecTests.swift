@@ -95,6 +95,21 @@ import Testing
         for change in changes { #expect(throws: Fault.self) { try EmbeddingCodec.decode(repaired(change)) } }
     }
 
+    @Test func everyHalfIsReadAsItIs() throws {
+        let halves = (0...UInt16.max).map { Float(Float16(bitPattern: $0)) }.filter(\.isFinite)
+        let back = try EmbeddingCodec.decode(try EmbeddingCodec.encode(halves, precision: .f16))
+        #expect(back.map(\.bitPattern) == halves.map(\.bitPattern))
+    }
+
+    /// Eight bytes at a time, and what is left of them.
+    @Test func theChecksumIsTheSameForEveryLength() throws {
+        for dimensions in 1...70 {
+            let bytes = try EmbeddingCodec.encode(vector(dimensions), precision: .i8)
+            let stored = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[12 + $1]) << (8 * UInt32($1)) }
+            #expect(stored == reference(bytes[..<12] + bytes[16...]))
+        }
+    }
+
     /// CRC-32, bit by bit.
     private func reference(_ bytes: some Sequence<UInt8>) -> UInt32 {
         var value = ~UInt32(0)

@@ -38,6 +38,22 @@ import Testing
         }
     }
 
+    /// Whole groups of rows and what is left of them: a label must not depend on how many labels there are.
+    @Test(arguments: KernelVariant.all) func manyProductsAreTheSameToTheBit(_ variant: KernelVariant) throws {
+        for count in oddSizes {
+            for rows in [1, 3, 4, 9] {
+                let x = randomValues(count), y = randomValues(rows * count, stream: 1)
+                let (fast, naive) = try variant.results { table in
+                    var many = [Float](repeating: .nan, count: rows)
+                    table.dots(x, y, rows, count, &many)
+                    return (many, (0..<rows).map { table.dot(x, Array(y[$0 * count..<($0 + 1) * count]), count) })
+                }
+                #expect(fast.0 == fast.1)
+                #expect(naive.0 == naive.1)
+            }
+        }
+    }
+
     @Test(arguments: KernelVariant.all) func everyHalfIsReadExactly(_ variant: KernelVariant) throws {
         let halves = (0...UInt16.max).map { $0 }
         let (fast, naive) = try variant.results { table in

@@ -59,6 +59,9 @@ void kernel_row_sums(const float *x, size_t rows, size_t columns, float *out);
 
 float kernel_dot(const float *a, const float *b, size_t count);
 
+// out[r] = dot(x, y + r * count, count), the same to the bit, several rows at a time.
+void kernel_dots(const float *x, const float *y, size_t rows, size_t count, float *out);
+
 // Sum of squares in fp64.
 double kernel_sum_of_squares(const float *x, size_t count);
 
@@ -174,6 +177,7 @@ struct kernel_table {
     typeof(&kernel_column_sums) column_sums;
     typeof(&kernel_row_sums) row_sums;
     typeof(&kernel_dot) dot;
+    typeof(&kernel_dots) dots;
     typeof(&kernel_sum_of_squares) sum_of_squares;
     typeof(&kernel_scaled_add) scaled_add;
     typeof(&kernel_scale) scale;

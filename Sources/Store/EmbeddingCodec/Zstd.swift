@@ -22,13 +22,15 @@ enum Zstd {
         let context = Context.take()
         defer { context.giveBack() }
         guard let decompressor = context.decompressor else { return nil }
-        var out = [UInt8](repeating: 0, count: max(maximum, 1))
-        let count = bytes.withUnsafeBytes {
-            ZSTD_decompressDCtx(decompressor, &out, maximum, $0.baseAddress, $0.count)
+        var isWhole = false
+        let out = [UInt8](unsafeUninitializedCapacity: max(maximum, 1)) { out, count in
+            let written = bytes.withUnsafeBytes {
+                ZSTD_decompressDCtx(decompressor, out.baseAddress, maximum, $0.baseAddress, $0.count)
+            }
+            isWhole = ZSTD_isError(written) == 0
+            count = isWhole ? written : 0
         }
-        guard ZSTD_isError(count) == 0 else { return nil }
-        out.removeLast(out.count - count)
-        return out
+        return isWhole ? out : nil
     }
 
     /// What the frame says it holds, or nil when it does not say.

@@ -9,7 +9,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure this machine.",
         subcommands: [
             BenchInferenceCommand.self, BenchTokenizerCommand.self, BenchKernelsCommand.self,
-            BenchTrainingCommand.self, BenchPipelineCommand.self, BenchQueueCommand.self,
+            BenchTrainingCommand.self, BenchRelabelCommand.self, BenchPipelineCommand.self, BenchQueueCommand.self,
         ])
 }
 
