@@ -10,7 +10,9 @@ package struct TrainingRunStore: Sendable {
     /// How a run ended.
     package enum End: Sendable, Hashable {
         /// Its model was stored and brought into force, in the same transaction.
-        case promoted(modelID: Int64)
+        ///
+        /// - Parameter over: the model that must be in force until then; nil: whichever is.
+        case promoted(modelID: Int64, over: Int64? = nil)
         /// The old model stays; the new one may have been stored all the same.
         case kept(modelID: Int64?)
         /// - Parameter mayPass: whether another attempt, maybe on another machine, could do better.
@@ -107,17 +109,25 @@ package struct TrainingRunStore: Sendable {
     /// Closes a run; with `.promoted` its model comes into force in the same transaction.
     ///
     /// - Parameter metricsBefore: JSON text, as `metricsAfter`.
+    /// - Returns: false, and the run goes on, when another model is in force than the one that was to be replaced: somebody
+    ///   promoted or rolled back meanwhile.
+    @discardableResult
     package func finish(
         run: Int64, end: End, metricsBefore: String? = nil, metricsAfter: String? = nil, record: String? = nil,
         message: String
-    ) async throws(Fault) {
+    ) async throws(Fault) -> Bool {
         let (status, modelID, mayPass): (String, Int64?, Bool) =
             switch end {
-            case .promoted(let id): ("promoted", id, false)
+            case .promoted(let id, _): ("promoted", id, false)
             case .kept(let id): ("kept", id, false)
             case .failed(let mayPass): ("failed", nil, mayPass)
             }
-        try await connection.transaction { (session) throws(Fault) in
+        return try await connection.transaction { (session) throws(Fault) in
+            if case .promoted(_, let over?) = end {
+                // As promote() does, so that nobody's promotion comes between this look and ours.
+                _ = try session.query(Self.lockHistory, [])
+                guard try session.query(Self.stillInForce, [.int8(run), .int8(over)]).count == 1 else { return false }
+            }
             let rows = try session.query(
                 Self.finish,
                 [
@@ -126,9 +136,10 @@ package struct TrainingRunStore: Sendable {
                     record.map { .jsonb($0) } ?? .null, .bool(mayPass),
                 ])
             guard let row = rows.first else { throw Self.lost(run) }
-            if case .promoted(let id) = end {
+            if case .promoted(let id, _) = end {
                 _ = try session.query(ModelRegistry.promote, [.text(try row.text(0)), .int8(id)])
             }
+            return true
         }
     }
 
@@ -246,6 +257,16 @@ package struct TrainingRunStore: Sendable {
         RETURNING collection
         """)
 
+    static let lockHistory = Statement(
+        "training_lock_history", "LOCK TABLE glossator.model_history IN SHARE ROW EXCLUSIVE MODE")
+
+    static let stillInForce = Statement(
+        "training_still_in_force",
+        """
+        SELECT FROM glossator.training_runs r JOIN glossator.model_in_force f ON f.collection = r.collection
+        WHERE r.id = $1::bigint AND f.model_id = $2::bigint
+        """)
+
     private static let list = Statement(
         "training_list",
         """
@@ -259,5 +280,7 @@ package struct TrainingRunStore: Sendable {
         ORDER BY id DESC LIMIT $2::integer
         """)
 
-    static let statements = [ensureCollection, closeDead, start, describe, beat, withdraw, manifest, finish, list]
+    static let statements = [
+        ensureCollection, closeDead, start, describe, beat, withdraw, manifest, lockHistory, stillInForce, finish, list,
+    ]
 }

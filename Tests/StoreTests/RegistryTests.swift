@@ -118,4 +118,26 @@ import Testing
         try await database.runs.finish(run: next, end: .kept(modelID: nil), message: "no better")
         #expect(try await database.runs.runs().map(\.status) == ["kept", "failed", "promoted"])
     }
+
+    @Test func aModelOnlyReplacesTheOneItWasComparedWith() async throws {
+        let database = try await TestDatabase.create()
+        let first = try await database.addModel("first")
+        let run = try await database.runs.start(
+            collection: "mail", parentModelID: first, options: "{}", counts: "{}", codeVersion: "0.1")
+        let second = try await database.models.insertModel(
+            name: "second", space: TestDatabase.space, heads: [1, 2, 3], tasks: [], parentID: first, trainingRunID: run,
+            metrics: "{}")
+        // Somebody promotes by hand while the run is looked at.
+        let other = try await database.addModel("other")
+        try database.psql("SELECT glossator.promote('mail', \(other))")
+        let end = TrainingRunStore.End.promoted(modelID: second, over: first)
+        #expect(try await !database.runs.finish(run: run, end: end, message: "better"))
+        #expect(try await database.models.modelInForce(collection: "mail").modelID == other)
+        #expect(try await database.runs.runs().map(\.status) == ["running"])
+        // And takes it back.
+        try database.psql("SELECT glossator.rollback('mail')")
+        #expect(try await database.runs.finish(run: run, end: end, message: "better"))
+        #expect(try await database.models.modelInForce(collection: "mail").modelID == second)
+        #expect(try await database.runs.runs().map(\.status) == ["promoted"])
+    }
 }

@@ -64,12 +64,32 @@ struct EncoderLearningTests {
                     trainer.parameters.files(
                         of: .all(of: backbone.configuration.layers), namedAsIn: backbone.files.imported))
                 let heads = try HeadSet(trained: trainer.foundHeads)
-                let result = try Evaluation(of: heads, on: dev.examples(learned) + entities.test.examples(learned))
+                let test = try entities.test.examples(learned)
+                let result = try Evaluation(of: heads, on: dev.examples(learned) + test)
                 print(
                     "seed \(seed) accuracy \(result.scores[0].value) F1 \(result.scores[1].value)",
+                    "F1 of each word's most probable tag \(try wordwise(heads.entities[0], test))",
                     "losses \(trainer.meanLosses) \((ContinuousClock.now - clock) / .seconds(1)) s")
             }
         }
+    }
+
+    /// As the reference decodes: every word by itself, and an `I-` after `O` begins an entity.
+    private func wordwise(_ head: EntityHead, _ rows: [TrainingExample]) throws -> Double {
+        let names = ["O"] + head.task.labels.flatMap { ["B-" + $0, "I-" + $0] }
+        return try EntityScorer.score(
+            gold: rows.map { $0.tags[head.task.name] ?? [] },
+            predicted: rows.map { row in
+                var tags = [String](repeating: "O", count: row.tags[head.task.name]?.count ?? 0)
+                let logits = head.logits(of: row.words)
+                for (index, word) in row.wordIndices.enumerated() {
+                    let values = logits.row(index)
+                    let best = values.indices.max { values[$0] < values[$1] }
+                    tags[word] = names[(best ?? values.startIndex) - values.startIndex]
+                }
+                return tags
+            }
+        ).micro.f1
     }
 
     /// First weights from N(0, 0.02) on features of the working size, as the reference has them.

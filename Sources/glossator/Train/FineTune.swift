@@ -18,7 +18,7 @@ struct FineTune: Sendable {
         let modelName: String?
         let parentName: String
         let outcome: TrainingOutcome
-        let decision: PromotionRule.Decision
+        var decision: PromotionRule.Decision
         let seconds: Double
     }
 
@@ -141,7 +141,7 @@ struct FineTune: Sendable {
         ).run(gold.documents, tasks: beginning.tasks, from: parent.bundle) { rows in
             try await patience.keepTrying("writing the manifest") { try await runs.record(rows, of: run) }
         }
-        let decision: PromotionRule.Decision
+        var decision: PromotionRule.Decision
         var stored: (id: Int64, name: String)?
         if result.outcome.tasks.isEmpty, result.outcome.learnedParts.isEmpty {
             decision = .init(
@@ -149,20 +149,9 @@ struct FineTune: Sendable {
                 reason: "the plan left nothing to learn; these are the figures of the model in force")
         } else {
             stored = try await store(result, run: run, collection: collection, parent: parent, patience)
-            decision = try await patience.keepTrying("looking at the model in force") {
-                try await unlessOvertaken(
-                    decide(result.outcome, flips: flips(result.outcome, parent: parent)), by: parent.row)
-            }
+            decision = decide(result.outcome, flips: try await flips(result.outcome, parent: parent))
         }
-        let end: TrainingRunStore.End =
-            if decision.promotes, let stored { .promoted(modelID: stored.id) } else { .kept(modelID: stored?.id) }
-        let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
-        let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
-        try await patience.keepTrying("closing the run") {
-            try await runs.finish(
-                run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
-                message: decision.reason)
-        }
+        decision = try await close(run, decision, storedID: stored?.id, result: result, parent: parent.row, patience)
         result.outcome.resumeFile?.remove()
         return .trained(
             Report(
@@ -180,17 +169,38 @@ struct FineTune: Sendable {
             replay: context.settings.replay)
     }
 
-    /// Somebody promoted or rolled back while the run learned: it was compared with a model that is no longer in force, so
-    /// its own comes into force only when that was asked for.
-    private func unlessOvertaken(
-        _ decision: PromotionRule.Decision, by parent: ModelRegistry.ModelRow
+    /// Closes the run, with its model in force where the decision says so. But when somebody promoted or rolled back while it
+    /// learned, it was compared with a model that is no longer in force: its own comes into force only when that was asked
+    /// for.
+    ///
+    /// - Returns: what was decided in the end.
+    private func close(
+        _ run: Int64, _ decision: PromotionRule.Decision, storedID: Int64?, result: Learning.Result,
+        parent: ModelRegistry.ModelRow, _ patience: Patience
     ) async throws -> PromotionRule.Decision {
-        guard decision.promotes, promotion == .ifBetter else { return decision }
-        let inForce = try await context.registry.modelInForce(collection: collection)
-        guard inForce.modelID != parent.id else { return decision }
-        return decision.overruled(
-            promotes: false,
-            reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
+        let figures = (try JSONText.of(result.outcome.before), try JSONText.of(result.outcome.after))
+        func isClosed(by decision: PromotionRule.Decision, _ end: TrainingRunStore.End) async throws -> Bool {
+            let record = try JSONText.of(RunRecord(result, gate: decision, settings: context.settings))
+            return try await patience.keepTrying("closing the run") {
+                try await runs.finish(
+                    run: run, end: end, metricsBefore: figures.0, metricsAfter: figures.1, record: record,
+                    message: decision.reason)
+            }
+        }
+        if decision.promotes, let storedID {
+            let over = promotion == .ifBetter ? parent.id : nil
+            if try await isClosed(by: decision, .promoted(modelID: storedID, over: over)) { return decision }
+            let inForce = try await patience.keepTrying("looking at the model in force") {
+                try await context.registry.modelInForce(collection: collection)
+            }
+            let overtaken = decision.overruled(
+                promotes: false,
+                reason: "\(inForce.modelName ?? "another model") came into force while this one was learning")
+            _ = try await isClosed(by: overtaken, .kept(modelID: storedID))
+            return overtaken
+        }
+        _ = try await isClosed(by: decision, .kept(modelID: storedID))
+        return decision
     }
 
     /// The model in force, what gold there is, and the tasks that it is for.
