@@ -16,11 +16,19 @@ extension RelabelStore {
         FROM glossator.models m
         WHERE m.id = r.model_id AND r.id = (
             SELECT o.id FROM glossator.relabels o
-            WHERE o.finished_at IS NULL AND ($2::text IS NULL OR o.collection = $2::text)
-                AND (o.worker IS NULL OR o.worker = $1::text OR o.seen_at < now() - interval '30 seconds')
+            WHERE \(unattended) AND ($2::text IS NULL OR o.collection = $2::text)
             ORDER BY o.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING \(columns)
         """)
+
+    static let isWaiting = Statement(
+        "relabel_is_waiting", "SELECT EXISTS (SELECT FROM glossator.relabels o WHERE \(unattended))")
+
+    /// Of `$1`: nobody works on it, or he himself, or somebody who died.
+    private static let unattended = """
+        o.finished_at IS NULL
+            AND (o.worker IS NULL OR o.worker = $1::text OR o.seen_at < now() - interval '30 seconds')
+        """
 
     static let open = Statement(
         "relabel_open",
@@ -165,6 +173,6 @@ extension RelabelStore {
         """)
 
     static let statements = [
-        request, claim, open, documents, embeddings, reannotate, advance, insertPage, hold, show, empty, end,
+        request, claim, isWaiting, open, documents, embeddings, reannotate, advance, insertPage, hold, show, empty, end,
     ]
 }

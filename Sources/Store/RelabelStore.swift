@@ -104,6 +104,13 @@ package struct RelabelStore: Sendable {
         }
     }
 
+    /// Whether `claim` would find one.
+    package func isWaiting() async throws(Fault) -> Bool {
+        try await connection.run { (session) throws(Fault) in
+            try session.query(Self.isWaiting, [.text(worker)]).only().bool(0)
+        }
+    }
+
     /// Those that are not finished, somebody's or nobody's, oldest first.
     package func open() async throws(Fault) -> [Relabel] {
         try await connection.rows(of: Self.open) { (row) throws(Fault) in try Self.relabel(row) }

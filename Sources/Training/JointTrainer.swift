@@ -25,6 +25,7 @@ package final class JointTrainer {
     private let frozen: FrozenStates?
     private let examples: [JointExample]
     private let deck: SampleDeck
+    private let prescribed: [Int]?
     private let schedule: LearningRateSchedule
     private var pooling: TextPooling
 
@@ -33,11 +34,14 @@ package final class JointTrainer {
     ///   - heads: one a task, for inputs as the model gives them, with the size that their inputs have.
     ///   - backbone: where the encoder begins, computing in fp32.
     ///   - cache: for what layers that never learn say (`cacheSpace`).
+    ///   - order: indices of the examples of every epoch, in order, as somebody else's protocol prescribes them; nil: as
+    ///     sampling and seed have it.
     ///   - workers: threads, the calling one included.
     /// - Throws: `tensor-missing` and the like; `training-option`, `freeze-plan`; `training-too-few-rows` without examples.
     package init(
         _ examples: [JointExample], heads: [(task: AnnotationTask, parameters: HeadParameters, inputScale: Float)],
-        backbone: Backbone, options: JointOptions, cache: FeatureCache = .none, workers threads: Int
+        backbone: Backbone, options: JointOptions, cache: FeatureCache = .none, order: [Int]? = nil,
+        workers threads: Int
     ) throws(Fault) {
         let parameters = try EncoderParameters(from: backbone.files, configuration: backbone.configuration)
         let layers = parameters.configuration.layers
@@ -57,7 +61,8 @@ package final class JointTrainer {
         optimizer = EncoderOptimizer(AdamW(weightDecay: options.weightDecay), for: parameters, workers: workers)
         pooling = TextPooling(backbone.space.pooling, normalization: backbone.space.normalization)
         deck = SampleDeck(examples, tasks: heads.map(\.task), sampling: options.sampling, seed: options.seed)
-        totalSteps = options.epochs * Self.steps(of: deck.count, options)
+        prescribed = order
+        totalSteps = options.epochs * Self.steps(of: order?.count ?? deck.count, options)
         schedule = LearningRateSchedule(warmup: options.warmup, totalSteps: totalSteps, decay: options.decay)
         self.heads = heads.map { head in
             JointHead(
@@ -161,6 +166,7 @@ package final class JointTrainer {
     private var known: (epoch: Int, order: [Int]) = (0, [])
 
     private func order(of epoch: Int) -> [Int] {
+        if let prescribed { return prescribed }
         if known.epoch != epoch { known = (epoch, deck.order(epoch: epoch)) }
         return known.order
     }

@@ -18,9 +18,7 @@ import Training
 struct EncoderLearningTests {
     private let sentiment = AnnotationTask(name: "sentiment", kind: .classification, labels: ["negative", "positive"])
 
-    /// An entity set's task and its test rows; the training rows as often as the reference's batches come round in
-    /// `epochs` epochs over the other set.
-    private func entitySet(_ name: String, _ reference: LearningReference, epochs: Int) throws -> (
+    private func entitySet(_ name: String, _ reference: LearningReference) throws -> (
         task: AnnotationTask, training: Sentences, test: Sentences
     ) {
         let types =
@@ -28,9 +26,8 @@ struct EncoderLearningTests {
             ? ["LOC", "ORG", "PER"] : ["corporation", "creative-work", "group", "location", "person", "product"]
         let task = AnnotationTask(name: "names", kind: .entities, labels: types)
         let subset = name == "btc" ? reference.subsets.btc : reference.subsets.wnut17
-        let often = (0..<epochs * reference.subsets.sst2.count).map { subset[$0 % subset.count] }
         return (
-            task, try Sentences.entities("\(name)/train.conll", task: task.name, subset: often),
+            task, try Sentences.entities("\(name)/train.conll", task: task.name, subset: subset),
             try Sentences.entities("\(name)/test.conll", task: task.name)
         )
     }
@@ -41,22 +38,26 @@ struct EncoderLearningTests {
         let reference = try LearningReference.load()
         let backbone = try Backbone.load(directory: #require(Reference.encoder).path)
         let epochs = try #require(Int(words[1]))
-        let entities = try entitySet(String(words[0]), reference, epochs: epochs)
+        let entities = try entitySet(String(words[0]), reference)
         let sentences = try Sentences.classification(
-            "sst2/train.tsv", task: sentiment.name,
-            subset: Array(repeatElement(reference.subsets.sst2, count: epochs).joined()))
+            "sst2/train.tsv", task: sentiment.name, subset: reference.subsets.sst2)
         let dev = try Sentences.classification("sst2/dev.tsv", task: sentiment.name)
         var options = JointOptions()
         // All of its epochs as one: its entity batches do not know where an epoch of the other set ends.
         options.epochs = 1
+        options.batchSize = 32
         options.rates.heads = Double(words[2])
         if words.count > 4 { options.precision = try #require(TrainingPrecision(rawValue: String(words[4]))) }
         let tasks = [sentiment, entities.task]
-        let windows = try sentences.windows(backbone, tasks) + entities.training.windows(backbone, tasks)
+        let (sentenceWindows, entityWindows) = (
+            try sentences.windows(backbone, tasks), try entities.training.windows(backbone, tasks)
+        )
         for seed in words[3].split(separator: ",").compactMap({ UInt64($0) }) {
             options.seed = seed
             let trainer = try JointTrainer(
-                windows, heads: heads(tasks, backbone, seed), backbone: backbone, options: options, workers: 2)
+                sentenceWindows + entityWindows, heads: heads(tasks, backbone, seed), backbone: backbone,
+                options: options,
+                order: order(sentenceWindows.count, entityWindows.count, epochs: epochs, seed: seed), workers: 2)
             let clock = ContinuousClock.now
             while !trainer.isFinished {
                 guard try trainer.takeStep() else { continue }
@@ -71,6 +72,21 @@ struct EncoderLearningTests {
                     "F1 of each word's most probable tag \(try wordwise(heads.entities[0], test))",
                     "losses \(trainer.meanLosses) \((ContinuousClock.now - clock) / .seconds(1)) s")
             }
+        }
+    }
+
+    /// Sixteen of each set a step. Each set is shuffled, used up, and shuffled again: what comes a second time has always
+    /// been seen. Repeats that are shuffled among first sights cost 0.03 of F1, PyTorch as well.
+    private func order(_ sentences: Int, _ entities: Int, epochs: Int, seed: UInt64) -> [Int] {
+        var generator = SeededGenerator(seed: seed)
+        func shuffles(_ count: Int, from first: Int) -> [Int] {
+            var drawn: [Int] = []
+            while drawn.count < epochs * sentences { drawn += (first..<first + count).shuffled(using: &generator) }
+            return drawn
+        }
+        let (one, other) = (shuffles(sentences, from: 0), shuffles(entities, from: sentences))
+        return stride(from: 0, to: epochs * sentences, by: 16).flatMap { step in
+            one[step..<min(step + 16, epochs * sentences)] + other[step..<min(step + 16, epochs * sentences)]
         }
     }
 

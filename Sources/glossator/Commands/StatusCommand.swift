@@ -143,7 +143,9 @@ struct StatusPage {
 
     private var relabelsTable: String {
         guard !relabels.isEmpty else { return "" }
-        let rows = relabels.map { [$0.collection, $0.modelName, "\($0.documents) of \($0.ofDocuments)"] }
+        let rows = relabels.map {
+            [$0.collection, $0.modelName, $0.ofDocuments > 0 ? "\($0.documents) of \($0.ofDocuments)" : "not begun"]
+        }
         return "labels are being computed again, shown when all are there:\n"
             + Terminal.table(["collection", "by model", "documents"], rows, indent: "")
     }

@@ -111,7 +111,7 @@ struct FineTune: Sendable {
             return try await body(heartbeat)
         } catch {
             let fault = error as? Fault
-            try? await runs.finish(
+            _ = try? await runs.finish(
                 run: run, end: .failed(mayPass: fault?.mayPassLater ?? true), message: fault?.message ?? "\(error)")
             throw error
         }

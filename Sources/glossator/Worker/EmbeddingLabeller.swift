@@ -2,8 +2,7 @@ import Annotations
 import Model
 import Store
 
-/// Labels and signatures of stored embeddings, by a model's heads: what relabelling computes. Not safe for use while the
-/// encoder is another than the one whose embeddings these are.
+/// Labels and signatures of stored embeddings, by the heads of a model that has such embeddings: what relabelling computes.
 struct EmbeddingLabeller: Sendable {
     let heads: HeadSet
     private let signature: EmbeddingSignature
@@ -23,6 +22,7 @@ struct EmbeddingLabeller: Sendable {
     func pages(
         of segments: [RelabelStore.Batch.Segment]
     ) throws(Fault) -> (pages: [RelabelStore.Page], damaged: [Int64]) {
+        guard !heads.classification.isEmpty else { return ([], []) }
         var found = Found(heads: heads, signature: signature)
         var damaged: [Int64] = []
         var first = segments.startIndex

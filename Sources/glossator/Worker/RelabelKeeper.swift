@@ -18,7 +18,7 @@ struct RelabelKeeper: Sendable {
         while !Task.isCancelled {
             do {
                 if try await patience.keepTrying(
-                    "looking for labels to compute again", { try await !store.open().isEmpty })
+                    "looking for labels to compute again", { try await store.isWaiting() })
                 {
                     try await work(patience)
                 }
