@@ -135,7 +135,7 @@ import Testing
         #expect(try await database.models.modelInForce(collection: "mail").modelID == other)
         #expect(try await database.runs.runs().map(\.status) == ["running"])
         // And takes it back.
-        try database.psql("SELECT glossator.rollback('mail')")
+        try database.psql("SELECT glossator.promote('mail', \(first))")
         #expect(try await database.runs.finish(run: run, end: end, message: "better"))
         #expect(try await database.models.modelInForce(collection: "mail").modelID == second)
         #expect(try await database.runs.runs().map(\.status) == ["promoted"])
