@@ -136,9 +136,11 @@ def disk_full_wal(place):
     fill_and_free(place)
 
 
-disk_full.cluster = {"tmpfs": "all", "tmpfs_megabytes": 220}
+# Log segments that are used again need no space: some seconds of a full disk could pass unseen.
+ALWAYS_NEW = ("wal_recycle=off",)
+disk_full.cluster = {"tmpfs": "all", "tmpfs_megabytes": 220, "settings": ALWAYS_NEW}
 disk_full_data.cluster = {"tmpfs": "data", "tmpfs_megabytes": 160}
-disk_full_wal.cluster = {"tmpfs": "wal", "tmpfs_megabytes": 24}
+disk_full_wal.cluster = {"tmpfs": "wal", "tmpfs_megabytes": 24, "settings": ALWAYS_NEW}
 
 
 def fill_and_free(place):
